@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,19 +62,6 @@ class TrackedFace:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LayerGeometry:
-    """Where one layer acts in one frame.
-
-    mask: [256, 256] float32 in crop pixels, 0..1, 1 = edit.
-    warp: [G, G, 2] float32; a grid laid evenly over the crop, cell centres, that says which
-        (x, y) of the reference picture, in its pixels, belongs there. None in mode `replace`.
-    """
-
-    mask: NDArray[np.float32]
-    warp: NDArray[np.float32] | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Reference:
     """A face to edit toward.
 
@@ -84,6 +72,47 @@ class Reference:
     id: str
     pixels: Pixels
     landmarks: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerStyle:
+    """What the user wants of one layer, with its reference at hand.
+
+    regions: names of `vcam.config.settings.REGIONS`. strength, tone, detail: 0..1, the master
+    strength already multiplied in.
+    """
+
+    regions: tuple[str, ...]
+    reference: Reference
+    strength: float
+    mode: Literal["follow", "replace"]
+    tone: float
+    detail: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerGeometry:
+    """Where one layer acts in one frame.
+
+    mask: [256, 256] float32 in crop pixels, 0..1, 1 = edit, 0 along the crop's border.
+    warp: [G, G, 2] float32; a grid of cells laid evenly over the crop that says, at each cell's
+        centre, which (x, y) of the reference picture, in its pixels, belongs there.
+    """
+
+    mask: NDArray[np.float32]
+    warp: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceShape:
+    """Where the layers act on one face in one frame.
+
+    skin: [256, 256] float32 in crop pixels, 0..1, 1 = surely the user's skin (their palette is
+        measured there). layers: one for each LayerStyle, in the same order.
+    """
+
+    skin: NDArray[np.float32]
+    layers: tuple[LayerGeometry, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
