@@ -1,0 +1,52 @@
+"""Puts the network's change back into the frame's own pixels, inside a soft mask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from vcam.edit.sampling import sample_or_zero
+from vcam.frame import CROP_SIZE
+
+_GROWTH_PX = 9
+_SOFTNESS_PX = 4.0
+_BORDER_PX = 8.0
+
+
+class Composite:
+    """base + m~ c; m~ is a little wider and softer than the masks, so that no edge is left."""
+
+    def __init__(self, device: torch.device) -> None:
+        reach = round(3 * _SOFTNESS_PX)
+        steps = torch.arange(-reach, reach + 1, device=device, dtype=torch.float32)
+        kernel = torch.exp(-0.5 * (steps / _SOFTNESS_PX).square())
+        self._kernel = (kernel / kernel.sum()).view(1, 1, 1, -1)
+        line = torch.arange(CROP_SIZE, device=device, dtype=torch.float32)
+        line = (torch.minimum(line, line.flip(0)) / _BORDER_PX).clamp_max(1.0)
+        self._border = (line[:, None] * line)[None, None]
+
+    def __call__(
+        self, base: Tensor, correction: Tensor, in_crop: Tensor, masks: Sequence[Tensor]
+    ) -> Tensor:
+        """The base with the correction added.
+
+        Shapes: base [1, 3, h, w], 0..1; correction [1, 3, S, S] and masks [1, 1, S, S] in the crop;
+        in_crop [1, h, w, 2], where the base's pixels lie in the crop, in torch's units.
+        Returns: [1, 3, h, w], 0..1; exactly `base` where all masks are 0 and a few pixels around.
+        """
+        change = sample_or_zero(correction * self._widened(masks), in_crop)
+        return change.add_(base).clamp_(0.0, 1.0)
+
+    def _widened(self, masks: Sequence[Tensor]) -> Tensor:
+        """m~: the union of the masks, grown and softened, 0 along the crop's border."""
+        union = masks[0]
+        for mask in masks[1:]:
+            union = torch.maximum(union, mask)
+        wide = F.max_pool2d(union, _GROWTH_PX, 1, _GROWTH_PX // 2)
+        reach = self._kernel.shape[-1] // 2
+        wide = F.conv2d(wide, self._kernel, padding=(0, reach))
+        wide = F.conv2d(wide, self._kernel.mT, padding=(reach, 0))
+        return wide * self._border

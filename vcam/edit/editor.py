@@ -1,0 +1,151 @@
+"""The edit thread's tool: takes a frame, its face and the wanted layers, writes the styled box.
+
+One instance belongs to one thread. Loading takes seconds and happens in the constructor.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.crop import CropKind, invert_affine, transform_points
+from models.inference import EditNetwork
+from models.networks import build
+from models.weights import WeightsError, load_weights
+from vcam.edit.composite import Composite
+from vcam.edit.device import choose_device, translated
+from vcam.edit.follow import FollowEdit, FollowLayer
+from vcam.edit.palette import Palettes
+from vcam.edit.references import PreparedReferences
+from vcam.edit.replace import ReplaceEdit
+from vcam.edit.sampling import crop_of, supersampled
+from vcam.edit.transfer import Download, Upload
+from vcam.errors import EditError
+from vcam.frame import CROP_SIZE, Affine, FaceShape, Frame, LayerStyle, Pixels, TrackedFace
+
+_Box = tuple[slice, slice]
+"""Rows and columns of a frame."""
+
+
+class Editor:
+    """Edits frames toward the wanted references.
+
+    model: name of built-in weights, or a path. device: `auto`, `cpu`, `mps`, `cuda[:N]`.
+    Raises: EditError if the weights are missing or damaged, or the device is.
+    """
+
+    def __init__(self, model: str, device: str) -> None:
+        choice = choose_device(device)
+        self.device_name, self.note = choice.name, choice.note
+        try:
+            weights = load_weights(model)
+            networks = build(weights)
+        except WeightsError as error:
+            code = "weights-missing" if error.code == "weights-missing" else "weights-damaged"
+            raise EditError(code, error.message, error.hint) from error
+        self.crop_kind: CropKind = weights.card.crop
+        with translated(), torch.inference_mode():
+            network = EditNetwork(*networks, choice.device, choice.dtype)
+            composite = Composite(choice.device)
+            self._follow = FollowEdit(network, composite, Palettes(choice.device))
+            self._replace = ReplaceEdit(network, composite)
+            self._references = PreparedReferences(network, self.crop_kind)
+        self._upload, self._download = Upload(choice.device), Download(choice.device)
+
+    def edit(
+        self,
+        frame: Frame,
+        face: TrackedFace,
+        shape: FaceShape,
+        layers: Sequence[LayerStyle],
+        out: Pixels,
+    ) -> None:
+        """Write the styled face into `out`, which already holds the frame's pixels.
+
+        Only pixels under a mask change; all others stay the frame's own, bit for bit.
+        Raises: EditError (memory, device), FrameError if this frame cannot be edited.
+        """
+        box = _box_of_crop(face.to_crop, frame.pixels.shape)
+        if box is None or not layers:
+            return
+        with translated(), torch.inference_mode():
+            edited = self._edited(frame.pixels, box, face.to_crop, shape, layers)
+            out[box] = self._download.fetch(edited)
+
+    def _edited(
+        self,
+        pixels: Pixels,
+        box: _Box,
+        frame_to_crop: Affine,
+        shape: FaceShape,
+        layers: Sequence[LayerStyle],
+    ) -> Tensor:
+        """The box's styled pixels, uint8 [h, w, 3] on the device.
+
+        Neighbouring `follow` layers share one batch of the network; every other layer starts from
+        the result of those before it.
+        """
+        geometry = [array for part in shape.layers for array in (part.mask, part.warp)]
+        picture, skin, *parts = self._upload.send([pixels[box], shape.skin, *geometry])
+        picture = picture.permute(2, 0, 1)[None].float() / 255
+        masks = [mask[None, None] for mask in parts[::2]]
+        warps = [warp.permute(2, 0, 1)[None] for warp in parts[1::2]]
+        steps = [_reference_step_px(part.warp) for part in shape.layers]
+
+        rows, columns = box
+        to_crop = frame_to_crop.copy()
+        to_crop[:, 2] += to_crop[:, :2] @ (columns.start, rows.start)  # from the box's corner
+        from_double_crop = supersampled(invert_affine(to_crop))
+
+        work = zip(layers, masks, warps, steps, strict=True)
+        for group in _batches(work):
+            crop = crop_of(picture, from_double_crop)
+            style, mask, _, _ = group[0]
+            if style.mode == "follow":
+                follow = [self._follow_layer(*each) for each in group]
+                picture = self._follow(picture, crop, to_crop, skin[None, None], follow)
+            else:
+                maps = self._references[style.reference].maps()
+                picture = self._replace(picture, crop, to_crop, mask, maps, style.strength)
+        return (picture[0] * 255.0).round_().byte().permute(1, 2, 0).contiguous()
+
+    def _follow_layer(
+        self, style: LayerStyle, mask: Tensor, warp: Tensor, reference_step_px: float
+    ) -> FollowLayer:
+        reference = self._references[style.reference].log_mips
+        return FollowLayer(
+            mask, warp, reference, reference_step_px, style.strength, style.tone, style.detail
+        )
+
+
+_Work = tuple[LayerStyle, Tensor, Tensor, float]
+"""A layer with its mask, its warp and the step of its reference."""
+
+
+def _batches(work: Iterable[_Work]) -> list[list[_Work]]:
+    """Runs of layers that one call of the network serves."""
+    numbered = enumerate(work)
+    runs = itertools.groupby(numbered, lambda each: -1 if each[1][0].mode == "follow" else each[0])
+    return [[layer for _, layer in run] for _, run in runs]
+
+
+def _box_of_crop(to_crop: Affine, shape: tuple[int, ...]) -> _Box | None:
+    """The part of the frame that the crop covers; None if there is none."""
+    corners = np.array([(x, y) for x in (-0.5, CROP_SIZE - 0.5) for y in (-0.5, CROP_SIZE - 0.5)])
+    points = transform_points(invert_affine(to_crop), corners)
+    left, top = np.maximum(np.floor(points.min(0)).astype(int) - 1, 0).tolist()
+    right, bottom = np.minimum(np.ceil(points.max(0)).astype(int) + 2, shape[1::-1]).tolist()
+    if right - left < 2 or bottom - top < 2:
+        return None
+    return slice(top, bottom), slice(left, right)
+
+
+def _reference_step_px(warp: NDArray[np.float32]) -> float:
+    """Pixels of the reference picture that one crop pixel spans, typically."""
+    steps = np.linalg.norm(np.diff(warp, axis=1), axis=2)
+    return float(np.median(steps)) * warp.shape[1] / CROP_SIZE

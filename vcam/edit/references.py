@@ -1,0 +1,51 @@
+"""References made ready for the device, each at its first use."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from models.crop import CropKind, crop_matrix, invert_affine
+from models.inference import EditNetwork
+from vcam.edit.palette import to_log
+from vcam.edit.sampling import MipPicture, crop_of, supersampled
+from vcam.frame import Reference
+
+_KEPT = 16
+
+
+class PreparedReference:
+    """One reference: its picture in log colours, and its modulation maps once they are needed."""
+
+    def __init__(self, reference: Reference, network: EditNetwork, crop_kind: CropKind) -> None:
+        pixels = torch.from_numpy(reference.pixels).to(network.device)
+        self._picture = pixels.permute(2, 0, 1)[None].float() / 255
+        self._from_crop = supersampled(invert_affine(crop_matrix(reference.landmarks, crop_kind)))
+        self._network = network
+        self._maps: list[Tensor] | None = None
+        self.log_mips = MipPicture(to_log(self._picture))
+
+    def maps(self) -> list[Tensor]:
+        """The maps of its own crop, which `replace` puts in the user's place."""
+        if self._maps is None:
+            crop = crop_of(self._picture, self._from_crop)
+            self._maps = self._network.resize(self._network.encode(crop * 2.0 - 1.0))
+        return self._maps
+
+
+class PreparedReferences:
+    """Those last used."""
+
+    def __init__(self, network: EditNetwork, crop_kind: CropKind) -> None:
+        self._network = network
+        self._crop_kind: CropKind = crop_kind
+        self._kept: dict[Reference, PreparedReference] = {}
+
+    def __getitem__(self, reference: Reference) -> PreparedReference:
+        prepared = self._kept.get(reference)
+        if prepared is None:
+            if len(self._kept) == _KEPT:
+                del self._kept[next(iter(self._kept))]  # the oldest
+            prepared = PreparedReference(reference, self._network, self._crop_kind)
+            self._kept[reference] = prepared
+        return prepared

@@ -1,0 +1,94 @@
+"""Soft masks of the named regions, drawn from the landmarks.
+
+Masks are [256, 256] float32 in crop pixels, 0..1. Eye openings and the mouth's interior are never
+part of a region: gaze, blinks, teeth and tongue stay the user's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vcam.frame import CROP_SIZE
+from vcam.regions import mesh
+
+Mask = NDArray[np.float32]
+Points = NDArray[np.float32]
+Pixels8 = NDArray[np.uint8]
+
+
+class _Form(NamedTuple):
+    """How a region is drawn: contours, grown about their centres, then softened."""
+
+    contours: tuple[tuple[int, ...], ...]
+    growth: float
+    softness_px: float
+
+
+_FORMS: dict[str, _Form] = {
+    "face": _Form((mesh.OVAL,), 0.97, 5.0),
+    "eyes": _Form((mesh.RIGHT_EYE, mesh.LEFT_EYE), 2.0, 4.0),
+    "brows": _Form((mesh.RIGHT_BROW, mesh.LEFT_BROW), 1.5, 3.0),
+    "nose": _Form((mesh.NOSE,), 1.2, 4.0),
+    "mouth": _Form((mesh.LIPS,), 1.35, 4.0),
+}
+_OPENINGS = (mesh.RIGHT_EYE, mesh.LEFT_EYE, mesh.MOUTH_OPENING)
+_OPENING_SOFTNESS_PX = 1.5
+_NOT_SKIN = (mesh.RIGHT_EYE, mesh.LEFT_EYE, mesh.RIGHT_BROW, mesh.LEFT_BROW, mesh.LIPS)
+_SUBPIXEL_BITS = 4
+
+
+def region_mask(points: Points, regions: Sequence[str]) -> Mask:
+    """The union of some regions, without eye openings and mouth interior.
+
+    points: [478, 2] landmarks in crop pixels. Returns: [256, 256], exactly 0 along the border.
+    """
+    mask: Mask | None = None
+    for name in regions:
+        form = _FORMS[name]
+        drawn = _soften(_filled(points, form.contours, form.growth), form.softness_px)
+        mask = drawn if mask is None else np.maximum(mask, drawn)
+    if mask is None:
+        raise ValueError("a mask needs at least one region")
+    mask *= 1.0 - _soften(_filled(points, _OPENINGS, 1.0), _OPENING_SOFTNESS_PX)
+    mask *= _BORDER
+    return mask
+
+
+def skin_mask(points: Points) -> Mask:
+    """Where there is surely skin: inside the oval, off eyes, brows and lips."""
+    skin = _filled(points, (mesh.OVAL,), 0.85)
+    skin[_filled(points, _NOT_SKIN, 1.3) > 0] = 0
+    return skin.astype(np.float32) / 255.0
+
+
+def _filled(points: Points, contours: Sequence[Sequence[int]], growth: float) -> Pixels8:
+    """Contours grown about their centres and filled, 0 or 255 with smooth edges."""
+    canvas = np.zeros((CROP_SIZE, CROP_SIZE), np.uint8)
+    for contour in contours:
+        polygon = points[list(contour)]
+        centre = polygon.mean(0)
+        polygon = (centre + (polygon - centre) * growth) * (1 << _SUBPIXEL_BITS)
+        cv2.fillPoly(canvas, [np.round(polygon).astype(np.int32)], 255, cv2.LINE_AA, _SUBPIXEL_BITS)
+    return canvas
+
+
+def _soften(canvas: Pixels8, sigma_px: float) -> Mask:
+    """Gaussian blur, 0..1; exactly 0 three sigma away from what was drawn."""
+    side = 2 * round(3 * sigma_px) + 1
+    blurred = cv2.GaussianBlur(canvas.astype(np.float32), (side, side), sigma_px)
+    return blurred * np.float32(1 / 255)
+
+
+def _border(width_px: int = 10) -> Mask:
+    """1 inside the crop, falling to 0 at its edge: what leaves the crop must leave it softly."""
+    from_edge = np.minimum(np.arange(CROP_SIZE), np.arange(CROP_SIZE)[::-1]).astype(np.float32)
+    ramp = np.clip((from_edge - 4) / width_px, 0.0, 1.0)
+    return np.minimum(ramp[:, None], ramp[None, :])
+
+
+_BORDER = _border()
