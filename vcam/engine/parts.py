@@ -1,0 +1,89 @@
+"""The parts that the loops are given, as they see them; tests give their own.
+
+`load_editor` and `load_tracker` bring in the heavy rooms, each when it is first called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from models.crop import CropKind
+from vcam.capture import Source, open_source
+from vcam.frame import FaceShape, Frame, LayerStyle, Pixels, TrackedFace
+
+
+class Tracker(Protocol):
+    """Finds the face (vcam.regions.FaceTracker)."""
+
+    def track(self, frame: Frame) -> TrackedFace | None:
+        """The face in this frame."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the detector."""
+        ...
+
+
+class FaceEditor(Protocol):
+    """Styles it (vcam.edit.Editor)."""
+
+    device_name: str
+    note: str
+    crop_kind: CropKind
+
+    def edit(
+        self,
+        frame: Frame,
+        face: TrackedFace,
+        shape: FaceShape,
+        layers: Sequence[LayerStyle],
+        out: Pixels,
+    ) -> None:
+        """Write the styled face into `out`, which holds the frame."""
+        ...
+
+
+class OpenSource(Protocol):
+    """Opens a source (vcam.capture.open_source)."""
+
+    def __call__(self, spec: str, *, lockstep: bool, size: tuple[int, int], fps: int) -> Source:
+        """The source that `spec` names."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Makers of the parts; each is called on the thread that uses what it makes."""
+
+    open_source: OpenSource
+    editor: Callable[[str, str], FaceEditor]
+    """(model, device)"""
+    tracker: Callable[[CropKind], Tracker]
+    """(crop kind)"""
+    shape_face: Callable[[TrackedFace, Sequence[LayerStyle]], FaceShape]
+
+
+def load_editor(model: str, device: str) -> FaceEditor:
+    """The real editor; loads torch."""
+    from vcam.edit import Editor
+
+    return Editor(model, device)
+
+
+def load_tracker(crop_kind: CropKind) -> Tracker:
+    """The real tracker; loads MediaPipe."""
+    from vcam.regions import FaceTracker
+
+    return FaceTracker(crop_kind)
+
+
+def shape_face(face: TrackedFace, layers: Sequence[LayerStyle]) -> FaceShape:
+    """The real masks and warps."""
+    from vcam.regions import shape_face
+
+    return shape_face(face, layers)
+
+
+REAL = Parts(open_source, load_editor, load_tracker, shape_face)

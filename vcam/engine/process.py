@@ -1,0 +1,144 @@
+"""What every child of the daemon does first: tie to its parent, no network, pipes, a heartbeat.
+
+Runs first thing in `python -m vcam.engine` and `python -m vcam.engine.jobs`, before numpy, torch or
+MediaPipe are loaded. Light.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import IO, NamedTuple, TextIO
+
+from vcam.engine.no_network import deny_network
+from vcam.engine.protocol import Event, StatusEvent, send
+from vcam.errors import VcamError
+
+BEAT_S = 0.25
+
+_PR_SET_PDEATHSIG = 1
+
+
+class Pipes(NamedTuple):
+    """Where commands come from and events go to."""
+
+    commands: IO[bytes]
+    events: IO[bytes]
+
+
+def begin() -> Pipes:
+    """Make this process a child that ends with its parent and has no network.
+
+    Standard output is kept for events alone: what native libraries print there goes to standard
+    error, and if that is a terminal, both go to `engine.log` in the state folder.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _end_with_parent()
+    events = os.fdopen(os.dup(1), "wb")
+    if os.isatty(2):
+        divert_native_output()
+    os.dup2(2, 1)
+    faulthandler.enable()
+    isolate()
+    return Pipes(sys.stdin.buffer, events)
+
+
+def isolate() -> None:
+    """Take the network from this process, and tell native libraries to be quiet."""
+    os.environ.update(GLOG_minloglevel="2", TF_CPP_MIN_LOG_LEVEL="2")
+    if not deny_network():
+        note("this system offers no means to take the network from a process")
+
+
+def divert_native_output() -> TextIO:
+    """Point standard error at `engine.log`. Returns: the real one, for our own lines."""
+    from vcam.config.folders import state_folder  # loads platformdirs, rarely needed here
+
+    terminal = os.fdopen(os.dup(2), "w", buffering=1)
+    log = os.open(state_folder() / "engine.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(log, 2)
+    os.close(log)
+    return terminal
+
+
+def note(text: str) -> None:
+    """One line in the log."""
+    sys.stderr.write(f"vcam: {text}\n")
+    sys.stderr.flush()
+
+
+def note_crash(error: BaseException) -> VcamError:
+    """Put a mistake of ours in the log. Returns: what the user is told instead of a traceback."""
+    sys.stderr.write("".join(traceback.format_exception(error)))
+    sys.stderr.flush()
+    said = (str(error).splitlines() or [""])[0][:200]
+    return VcamError(
+        "internal",
+        f"vcam met an error of its own ({type(error).__name__}: {said}).",
+        "the log in vcam's state folder has the details; please report them",
+    )
+
+
+class Speaker:
+    """Says events to the daemon, from any thread.
+
+    A daemon that is gone is not noticed here but at the end of standard input.
+    """
+
+    def __init__(self, events: IO[bytes]) -> None:
+        self._events, self._one_at_a_time = events, threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        """Say one."""
+        with self._one_at_a_time:
+            try:
+                send(self._events, event)
+            except (OSError, ValueError):
+                return
+
+
+class Heartbeat:
+    """Tells the status four times a second, on a thread of its own, from the first moment on.
+
+    status: set once there is something to tell.
+    """
+
+    def __init__(self, say: Callable[[Event], None]) -> None:
+        self.status: Callable[[], StatusEvent] = _starting
+        self._say = say
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._pause = threading.Event()
+        self._thread.start()
+
+    def _beat(self) -> None:
+        while True:
+            self._say(self.status())
+            self._pause.wait(BEAT_S)
+
+
+def _starting() -> StatusEvent:
+    return StatusEvent(
+        kind="status",
+        stage="starting",
+        fps_in=0.0,
+        fps_out=0.0,
+        dropped=0,
+        no_face_ms=0.0,
+        stages_ms={},
+    )
+
+
+def _end_with_parent() -> None:
+    """Linux: be killed in the instant the thread that started us ends, even if Python hangs.
+
+    Elsewhere the end of standard input does it, within a second.
+    """
+    if sys.platform.startswith("linux"):
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(_PR_SET_PDEATHSIG, *map(ctypes.c_ulong, (signal.SIGKILL, 0, 0, 0)))
