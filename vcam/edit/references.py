@@ -20,7 +20,8 @@ class PreparedReference:
     def __init__(self, reference: Reference, network: EditNetwork, crop_kind: CropKind) -> None:
         pixels = torch.from_numpy(reference.pixels).to(network.device)
         self._picture = pixels.permute(2, 0, 1)[None].float() / 255
-        self._from_crop = supersampled(invert_affine(crop_matrix(reference.landmarks, crop_kind)))
+        self._landmarks = reference.landmarks
+        self._crop_kind: CropKind = crop_kind
         self._network = network
         self._maps: list[Tensor] | None = None
         self.log_mips = MipPicture(to_log(self._picture))
@@ -28,7 +29,8 @@ class PreparedReference:
     def maps(self) -> list[Tensor]:
         """The maps of its own crop, which `replace` puts in the user's place."""
         if self._maps is None:
-            crop = crop_of(self._picture, self._from_crop)
+            to_crop = crop_matrix(self._landmarks, self._crop_kind)
+            crop = crop_of(self._picture, supersampled(invert_affine(to_crop)))
             self._maps = self._network.resize(self._network.encode(crop * 2.0 - 1.0))
         return self._maps
 

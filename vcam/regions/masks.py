@@ -38,6 +38,7 @@ _FORMS: dict[str, _Form] = {
 }
 _OPENINGS = (mesh.RIGHT_EYE, mesh.LEFT_EYE, mesh.MOUTH_OPENING)
 _OPENING_SOFTNESS_PX = 1.5
+_OPENING_GAIN = 2.0  # full right up to the lids, so that a closing eye's slit is still the user's
 _NOT_SKIN = (mesh.RIGHT_EYE, mesh.LEFT_EYE, mesh.RIGHT_BROW, mesh.LEFT_BROW, mesh.LIPS)
 _SUBPIXEL_BITS = 4
 
@@ -54,7 +55,8 @@ def region_mask(points: Points, regions: Sequence[str]) -> Mask:
         mask = drawn if mask is None else np.maximum(mask, drawn)
     if mask is None:
         raise ValueError("a mask needs at least one region")
-    mask *= 1.0 - _soften(_filled(points, _OPENINGS, 1.0), _OPENING_SOFTNESS_PX)
+    openings = _soften(_filled(points, _OPENINGS, 1.0), _OPENING_SOFTNESS_PX) * _OPENING_GAIN
+    mask *= 1.0 - np.minimum(openings, 1.0)
     mask *= _BORDER
     return mask
 
