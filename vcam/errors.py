@@ -65,6 +65,7 @@ EXIT_STATUS: dict[str, int] = {
     "unauthorised": 1,
     "not-found": MISUSE,
     "too-large": MISUSE,
+    "too-many-viewers": BUSY,
     "internal": 1,
 }
 

@@ -1,0 +1,7 @@
+"""`python -m vcam`, which is `vcam`."""
+
+import sys
+
+from vcam.cli import main
+
+sys.exit(main())
