@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -99,8 +99,9 @@ class Publisher:
         """Set when the last picture is out and every sink is closed."""
         self._lockstep, self._frame_limit, self._clock = lockstep, frame_limit, clock
         self._on_taken, self._on_published = on_taken, on_published
-        reopen = reopen or partial(open_sink, width=width, height=height, fps=fps)
-        self._outlets = [self._outlet(sink, reopen) for sink in sinks]
+        self._reopen = reopen or partial(open_sink, width=width, height=height, fps=fps)
+        self._outlets = [self._outlet(sink) for sink in sinks]
+        self._leaving: list[Outlet] = []  # let go of on the thread, between two pictures
         self._slate = Slate(width, height)
 
         self._changed = threading.Condition()  # guards these five
@@ -127,10 +128,10 @@ class Publisher:
         self._shown: Shown | None = None
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
-    def _outlet(self, sink: Sink, reopen: Reopen) -> Outlet:
+    def _outlet(self, sink: Sink) -> Outlet:
         if sink.may_block and not self._lockstep:
-            return SlowOutlet(sink, reopen, width=self.width, height=self.height)
-        return Outlet(sink, reopen)
+            return SlowOutlet(sink, self._reopen, width=self.width, height=self.height)
+        return Outlet(sink, self._reopen)
 
     # ---- what others ask ---------------------------------------------------------------------
 
@@ -155,6 +156,16 @@ class Publisher:
             self._is_news = True
             self._arrived_ns = self._arrived_ns or self._clock()
             self._changed.notify()
+
+    def change_sinks(self, *, keep: Collection[str], add: Sequence[Sink]) -> None:
+        """Live: go on with the sinks of the names in `keep` and with new ones.
+
+        The others get the closing slate and are closed, within a picture's time.
+        """
+        new = [self._outlet(sink) for sink in add]
+        with self._changed:
+            self._leaving += [outlet for outlet in self._outlets if outlet.name not in keep]
+            self._outlets = [outlet for outlet in self._outlets if outlet.name in keep] + new
 
     def attach(self, slots: FrameReader) -> None:
         """Read frames from these slots from now on.
@@ -221,6 +232,7 @@ class Publisher:
                 with self._changed:
                     if self._changed.wait_for(lambda: self._is_stopping, 0.5):
                         break
+        self._part_with_leaving()
         if not self._lockstep:
             self._send_closing_slate()
         self._close()
@@ -247,6 +259,7 @@ class Publisher:
             shown = choose(situation, newest=newest, held=self._held, now_ns=now_ns)
             self._send(shown, newest, slate_pixels, now_ns)
             pacer.sent(now_ns)
+            self._part_with_leaving()
 
     def _publish_in_lockstep(self) -> None:
         """Every frame once, in order. Ends when told to, at the limit, or without a sink left."""
@@ -335,10 +348,22 @@ class Publisher:
         counted = self._published - (0 if self._lockstep else self._slates)
         return self._frame_limit is not None and counted >= self._frame_limit
 
+    def _part_with_leaving(self) -> None:
+        """Close the sinks that `change_sinks` left out, slow ones on a thread of their own."""
+        with self._changed:
+            leaving, self._leaving = self._leaving, []
+        for outlet in leaving:
+            self._leave_behind(outlet)
+            # Not a daemon thread: a recording is finished before the program ends.
+            threading.Thread(target=outlet.close, name=f"close {outlet.name}").start()
+
     def _send_closing_slate(self) -> None:
         """Leave readers with a picture that says what happened."""
-        pixels = self._slate.picture(CLOSING)
-        self._show(pixels)
+        self._show(self._slate.picture(CLOSING))
         for outlet in self._outlets:
-            if not outlet.keeps:
-                outlet.send(pixels, self._clock())
+            self._leave_behind(outlet)
+
+    def _leave_behind(self, outlet: Outlet) -> None:
+        """The last picture that readers of this sink get."""
+        if not outlet.keeps:
+            outlet.send(self._slate.picture(CLOSING), self._clock())

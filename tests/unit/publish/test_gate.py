@@ -20,10 +20,12 @@ TEXT = SlateText("Camera not found")
 
 
 def frame(look: Look = Look.STYLED, *, edited_ns: int = 0, revision: int = 0) -> PublishedFrame:
+    """A frame as the engine marks it."""
     return PublishedFrame(PIXELS, 0, edited_ns, edited_ns, look, revision)
 
 
 def live(situation: Situation, *, newest=None, held=None, now_ns: int = 0) -> Shown:
+    """What the gate chooses; nothing there unless said."""
     return choose(situation, newest=newest, held=held, now_ns=now_ns)
 
 
@@ -45,6 +47,7 @@ situations = st.builds(
 
 
 def seen(shown: Shown, newest, held):
+    """The frame that viewers see, None for the slate."""
     return {Shown.NEWEST: newest, Shown.HELD: held, Shown.SLATE: None}[shown]
 
 
@@ -157,7 +160,7 @@ def test_bypass_shows_the_own_face():
 
 
 def test_lockstep_puts_the_last_styled_frame_in_a_bare_ones_place():
-    """A clip's frame without a face becomes the last styled one, or the slate before there is one."""
+    """A clip's frame without a face becomes the last styled one, or the slate before any."""
     own = frame(Look.OWN)
     assert choose_in_lockstep(Situation(TEXT), newest=own, held=frame()) is Shown.HELD
     assert choose_in_lockstep(Situation(TEXT), newest=own, held=None) is Shown.SLATE

@@ -26,21 +26,26 @@ class FlakySink(ArraySink):
         self.error = error
 
     def send(self, pixels, at_ns):
+        """Take it, or fail."""
         if self.error:
             raise self.error
         super().send(pixels, at_ns)
 
 
 class OnceSink(FlakySink):
+    """The same, and not worth opening again."""
+
     reopens = False
     name = "once"
 
 
 def never(name: str) -> Sink:
+    """Opening again is not expected."""
     raise AssertionError(name)
 
 
 def refused(name: str) -> Sink:
+    """Opening again fails."""
     raise SinkError("sink-busy", f"{name} is taken.", "end the other program")
 
 
@@ -150,6 +155,7 @@ class GatedSink(ArraySink):
         self.entered = threading.Semaphore(0)
 
     def send(self, pixels, at_ns):
+        """Say that it has begun, wait, take it."""
         self.entered.release()
         assert self.gate.acquire(timeout=5)
         super().send(pixels, at_ns)

@@ -45,13 +45,16 @@ class Replay:
 
     @property
     def gaps_ns(self) -> list[int]:
+        """From each to the next."""
         return [b - a for a, b in pairwise(self.sent_ns)]
 
     @property
     def rate(self) -> float:
+        """In the long run, frames a second."""
         return (len(self.sent_ns) - 1) / (self.sent_ns[-1] - self.sent_ns[0]) * 1e9
 
     def delay_ms(self, percent: float) -> float:
+        """A percentile of the new frames' delay."""
         return float(np.percentile(self.delays_ns, percent)) / 1e6
 
 

@@ -24,8 +24,15 @@ TEXT, PAUSED = SlateText("Starting"), SlateText("Paused")
 STYLED = Situation(TEXT)
 
 
+class KeptSink(ArraySink):
+    """A recording."""
+
+    keeps = True
+
+
 @pytest.fixture
 def slots():
+    """Shared slots, with both ends in this process."""
     made = FrameSlots.create(WIDTH, HEIGHT)
     made.unlink()
     yield made
@@ -34,6 +41,7 @@ def slots():
 
 @contextmanager
 def publishing(sinks, slots, situation=STYLED, **options):
+    """A running publisher, stopped in the end."""
     publisher = Publisher(WIDTH, HEIGHT, FPS, sinks, situation, **options)
     publisher.attach(slots)
     publisher.start()
@@ -51,6 +59,7 @@ def write(slots, publisher, value: int, look=Look.STYLED, *, seq: int = 0, revis
 
 
 def wait_for(claim, timeout_s: float = 5) -> None:
+    """Wait until something is true."""
     end_s = time.monotonic() + timeout_s
     while not claim():
         assert time.monotonic() < end_s, "waited in vain"
@@ -58,6 +67,7 @@ def wait_for(claim, timeout_s: float = 5) -> None:
 
 
 def slate(text: SlateText) -> np.ndarray:
+    """The slate's pixels."""
     return Slate(WIDTH, HEIGHT).picture(text)
 
 
@@ -100,6 +110,22 @@ def test_camera_goes_on_without_an_engine(slots):
     assert gaps_ns.min() >= 0.5e9 / FPS - 1
 
 
+def test_sinks_change_while_it_runs(slots):
+    """A sink that is kept misses nothing, a new one begins, the left one ends with the slate."""
+    kept, left, new = ArraySink(), ArraySink(), ArraySink()
+    kept.name, left.name, new.name = "kept", "left", "new"
+    with publishing([kept, left], slots) as publisher:
+        write(slots, publisher, 7)
+        wait_for(lambda: values(left)[-1] == 7)
+        publisher.change_sinks(keep=["kept"], add=[new])
+        wait_for(lambda: new.pictures and left.is_closed)
+        assert [sink.name for sink in publisher.stats().sinks] == ["kept", "new"]
+        assert not kept.is_closed
+    assert values(left)[-1] == CLOSING.state
+    assert values(new) == [7, CLOSING.state]
+    assert CLOSING.state not in values(kept)[:-1]
+
+
 def test_long_run_rate_is_never_exceeded(slots):
     """However many frames the engine gives, no more than `fps` go out."""
     sink = ArraySink()
@@ -110,11 +136,12 @@ def test_long_run_rate_is_never_exceeded(slots):
             write(slots, publisher, given % 200)
             given += 1
             time.sleep(0.001)
+        wait_for(lambda: publisher.stats().shown is Shown.HELD)  # none is under way any more
         stats = publisher.stats()
     seconds = (sink.times_ns[-2] - sink.times_ns[0]) / 1e9
     assert len(sink.pictures) - 2 <= seconds * FPS + 1
     assert stats.dropped > 0
-    assert given - 2 <= stats.published - stats.slates - stats.repeated + stats.dropped <= given
+    assert stats.published - stats.slates - stats.repeated + stats.dropped == given
 
 
 def test_own_face_is_held_back(slots):
@@ -198,11 +225,7 @@ def test_frames_are_never_mixed(slots):
 
 def test_recordings_have_no_slate_at_either_end(slots):
     """A sink that keeps pictures begins with the first frame and ends with the last."""
-
-    class Kept(ArraySink):
-        keeps = True
-
-    kept, seen = Kept(), ArraySink()
+    kept, seen = KeptSink(), ArraySink()
     with publishing([kept, seen], slots) as publisher:
         wait_for(lambda: len(seen.pictures) > 3)
         write(slots, publisher, 5)
@@ -213,11 +236,7 @@ def test_recordings_have_no_slate_at_either_end(slots):
 
 def test_the_limit_counts_pictures_and_not_slates(slots):
     """`frame_limit` ends the run by itself after exactly so many pictures."""
-
-    class Kept(ArraySink):
-        keeps = True
-
-    kept = Kept()
+    kept = KeptSink()
     with publishing([kept], slots, frame_limit=5) as publisher:
         time.sleep(0.05)
         write(slots, publisher, 5)
@@ -256,10 +275,9 @@ def test_lockstep_gives_every_frame_once_and_in_order(slots):
 
 
 def test_lockstep_keeps_number_and_order_with_bare_frames(slots):
-    """Frames that must not be seen are replaced in their place, so that the clip keeps its length."""
+    """Frames that must not be seen are replaced in place: the clip keeps its length."""
     taken = threading.Semaphore(0)
-    sink = ArraySink()
-    sink.keeps = True
+    sink = KeptSink()
     with publishing([sink], slots, lockstep=True, on_taken=lambda _: taken.release()) as publisher:
         for value, look in ((1, Look.OWN), (2, Look.STYLED), (3, Look.OWN), (4, Look.STYLED)):
             write(slots, publisher, value, look)

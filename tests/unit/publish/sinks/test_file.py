@@ -1,4 +1,4 @@
-"""File sinks: complete files or none, marked as edited, in the right colours and at the right time."""
+"""File sinks: complete files or none, marked as edited, with the right colours and times."""
 
 import stat
 import sys
@@ -6,6 +6,7 @@ import sys
 import av
 import numpy as np
 import pytest
+from av.container import InputContainer
 from PIL import Image
 
 from vcam.errors import SinkError
@@ -15,10 +16,12 @@ SIZE = {"width": 96, "height": 64}
 
 
 def picture(value: int, height: int = 64, width: int = 96) -> np.ndarray:
+    """A plain picture that can be told from others by its red."""
     return np.full((height, width, 3), (value, 100, 255 - value), np.uint8)
 
 
 def record(path, values, *, fps: float = 30, times_ns=None, **size) -> None:
+    """Send plain pictures of these values to a file and close it."""
     sink = open_file_sink(path, fps=fps, **(size or SIZE))
     times_ns = times_ns or [round(i * 1e9 / fps) for i in range(len(values))]
     for value, at_ns in zip(values, times_ns, strict=True):
@@ -27,7 +30,9 @@ def record(path, values, *, fps: float = 30, times_ns=None, **size) -> None:
 
 
 def decode(path):
+    """The video stream, its pictures and their times in seconds."""
     with av.open(path) as container:
+        assert isinstance(container, InputContainer)
         stream = container.streams.video[0]
         frames = list(container.decode(stream))
         times = [float(frame.time) for frame in frames]
@@ -42,7 +47,9 @@ def test_video_has_every_frame_with_its_colour(tmp_path, ending):
     record(path, given)
     stream, frames, times = decode(path)
     assert [int(f[32, 48, 0]) for f in frames] == pytest.approx(given, abs=4)
-    assert all(np.abs(f.astype(int) - picture(v)).max() <= 6 for f, v in zip(frames, given))
+    assert all(
+        np.abs(f.astype(int) - picture(v)).max() <= 6 for f, v in zip(frames, given, strict=True)
+    )
     assert np.diff(times) == pytest.approx(1 / 30, abs=1e-3)
     assert stream.codec_context.pix_fmt == "yuv420p"
     assert (frames[0].shape[1], frames[0].shape[0]) == (96, 64)
@@ -150,17 +157,32 @@ def test_impossible_paths_are_explained(tmp_path, name, code, told):
     assert [p.name for p in tmp_path.iterdir()] == ["folder.mp4"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on a file's size")
+def test_a_disk_that_fills_up_is_an_error_and_not_a_broken_file(tmp_path):
+    """When the disk is full the sink says so, ends in order, and no half file takes the name."""
+    resource = pytest.importorskip("resource")
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 256, (64, 96, 3), dtype=np.uint8) for _ in range(50)]
+    sink = open_file_sink(tmp_path / "out.mp4", fps=30, **SIZE)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64_000, hard))  # of this process, for a moment
+    try:
+        with pytest.raises(SinkError) as caught:  # noqa: PT012 - the disk says at which frame
+            for i, pixels in enumerate(noise * 4):
+                sink.send(pixels, i * 33_333_333)
+        sink.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.code == "sink-failed"
+    assert "disk" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
-def test_a_full_disk_is_an_error_and_not_a_broken_file(tmp_path, monkeypatch):
-    """When the disk is full the sink says so, and no half file takes the name."""
+def test_a_disk_that_is_full_is_seen_when_opening(tmp_path, monkeypatch):
+    """A recording that cannot begin is refused before the first frame."""
     monkeypatch.setattr("vcam.publish.sinks.file._hidden_beside", lambda _: tmp_path / "full")
     (tmp_path / "full").symlink_to("/dev/full")
-    with pytest.raises(SinkError) as caught:  # noqa: PT012 - the disk decides which call it is
-        sink = open_file_sink(tmp_path / "out.mp4", fps=30, **SIZE)
-        try:
-            for i in range(300):
-                sink.send(np.random.default_rng(i).integers(0, 256, (64, 96, 3), dtype=np.uint8), i)
-        finally:
-            sink.close()
+    with pytest.raises(SinkError, match="No space") as caught:
+        open_file_sink(tmp_path / "out.mp4", fps=30, **SIZE)
     assert caught.value.code == "sink-failed"
-    assert not (tmp_path / "out.mp4").exists()
