@@ -222,6 +222,8 @@ def _why_closed_linux(camera: CameraInfo) -> SourceError:
             f"The camera {camera.name} is used by {' and '.join(holders) or 'another program'}.",
             "Close it there, or choose another camera: vcam cameras lists them.",
         )
+    if reason:  # a virtual camera that nobody feeds, for one
+        return _lost(camera, "gives no pictures now")
     return _lost(camera, "gives no pictures in a form that vcam can read")
 
 

@@ -34,7 +34,7 @@ class CameraInfo:
 
 
 def list_cameras() -> list[CameraInfo]:
-    """Every camera of this machine, vcam's own output and its kind left out.
+    """Every camera of this machine, vcam's own output left out; virtual ones come last.
 
     One that this user may not open, or that is busy, is listed: opening it says what to do.
     """
@@ -43,7 +43,7 @@ def list_cameras() -> list[CameraInfo]:
 
         return [
             CameraInfo(node.index, node.name, str(v4l2.stable_path(node.path)))
-            for node in v4l2.nodes()
+            for node in sorted(v4l2.nodes(), key=lambda node: node.is_loopback)
             if node.refusal is None
         ]
     import cv2
@@ -96,8 +96,8 @@ def _not_found(wanted: str, cameras: list[CameraInfo]) -> SourceError:
                 return SourceError(
                     "source-unknown",
                     f"{node.path} ({node.name}) is no camera to read from: {node.refusal}.",
-                    "vcam cameras lists the cameras; a v4l2loopback device that another program "
-                    "feeds must be loaded with exclusive_caps=1.",
+                    "vcam cameras lists the cameras; one that another program feeds must be fed "
+                    "before it can be read.",
                 )
     if not cameras:
         return SourceError(

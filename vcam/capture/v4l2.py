@@ -21,27 +21,34 @@ _BUFFER_CAPTURE = 1
 _CAPTURE, _OUTPUT = 0x1 | 0x1000, 0x2 | 0x2000  # single- and multi-planar
 
 _LOOPBACK = "v4l2 loopback"
-_OWN_LABEL = "vcam"
+_OWN_LABEL, _OWN_OUTPUT = "vcam", "it is vcam's own output"
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One /dev/videoN. refusal: why it is no camera for us, None if it is one."""
+    """One /dev/videoN.
+
+    refusal: why it is no camera for us, None if it is one. is_loopback: another program feeds it.
+    """
 
     index: int
     name: str
     path: Path
     refusal: str | None
+    is_loopback: bool
 
 
 def nodes() -> Iterator[Node]:
     """Every video device, in the order of their numbers."""
     found = [(int(entry.name[5:]), entry) for entry in SYSFS.glob("video[0-9]*")]
     for index, entry in sorted(found):
-        with suppress(OSError):  # unplugged while we look
+        try:
             name = (entry / "name").read_text(errors="replace").strip()
             path = DEV / entry.name
-            yield Node(index, name, path, _refusal(path, name))
+            driver, refusal = _examine(path, name)
+        except OSError:  # unplugged while we look
+            continue
+        yield Node(index, name, path, refusal, driver == _LOOPBACK)
 
 
 def stable_path(path: Path) -> Path:
@@ -80,31 +87,36 @@ def obstacle(path: Path) -> int:
 
 def holders(path: Path) -> list[str]:
     """Names of the other programs that have the device open, as far as this user may see them."""
-    return [
-        (PROC / pid / "comm").read_text(errors="replace").strip()
-        for pid in os.listdir(PROC)  # noqa: PTH208 - names are all that is wanted
-        if pid.isdigit() and int(pid) != os.getpid() and _has_open(pid, path)
-    ]
+    names: list[str] = []
+    for process in PROC.glob("[0-9]*"):
+        with suppress(OSError):  # it ended while we look
+            if process.name != str(os.getpid()) and _has_open(process.name, path):
+                names.append((process / "comm").read_text(errors="replace").strip())
+    return names
 
 
-def _refusal(path: Path, name: str) -> str | None:
-    if name == _OWN_LABEL:
-        return "it is vcam's own output"
+def _examine(path: Path, name: str) -> tuple[str, str | None]:
+    """The device's driver, and why it is no camera for us."""
     try:
         driver, offers = capabilities(path)
     except PermissionError:
-        return None  # a camera for all we know; opening it will say what to do
+        # A camera for all we know; opening it will say what to do.
+        return "", _OWN_OUTPUT if name == _OWN_LABEL else None
     except OSError as error:
-        return f"it cannot be asked: {error.strerror}"
+        return "", f"it cannot be asked ({error.strerror})"
+    if name == _OWN_LABEL:
+        return driver, _OWN_OUTPUT
     if not offers & _CAPTURE:
-        return "it gives no pictures now"
-    if offers & _OUTPUT:
-        return "it is the writing end of a virtual camera"
-    if driver == _LOOPBACK and any(
-        _has_open(str(pid), path) for pid in (os.getpid(), os.getppid())
-    ):
-        return "vcam itself writes to it"
-    return None
+        return driver, "it gives no pictures now"
+    if driver != _LOOPBACK:
+        return driver, "it converts pictures" if offers & _OUTPUT else None
+    writes = any(_writes_to(str(pid), path) for pid in (os.getpid(), os.getppid()))
+    return driver, _OWN_OUTPUT if writes else None
+
+
+def _writes_to(pid: str, path: Path) -> bool:
+    """Whether a process writes to a loopback device: one that reads maps the device's buffers."""
+    return _has_open(pid, path) and str(path) not in (PROC / pid / "maps").read_text()
 
 
 def _has_open(pid: str, path: Path) -> bool:

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import pytest
 from av.video.stream import VideoStream
-from numbered_pictures import SIZE, numbered
 
+from tests.unit.capture.numbered_pictures import SIZE, numbered
 from vcam.capture import camera as camera_module
 from vcam.capture.cameras import CameraInfo
 from vcam.frame import Pixels

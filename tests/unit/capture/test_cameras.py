@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import subprocess
 import sys
 import time
@@ -65,19 +66,37 @@ def test_only_cameras_are_listed(machine):
 
 
 @linux_only
-def test_own_output_is_never_listed(machine, monkeypatch: pytest.MonkeyPatch):
-    """Vcam never lists what it writes to: by label, by state, or by holding it open itself."""
+def test_own_output_is_never_listed(machine):
+    """Vcam never lists what it writes to: known by label, by state, or by holding it open."""
     machine.plug(0, "vcam", "v4l2 loopback", CAPTURE)
-    machine.plug(1, "Dummy video device", "v4l2 loopback", CAPTURE | OUTPUT)
+    machine.plug(1, "vcam", "", PermissionError(13, "Permission denied"))
     machine.plug(2, "Idle output", "v4l2 loopback", OUTPUT)
-    machine.plug(3, "Relabelled output", "v4l2 loopback", CAPTURE)
-    machine.plug(4, "Phone", "v4l2 loopback", CAPTURE)
+    machine.plug(3, "Relabelled output", "v4l2 loopback", CAPTURE | OUTPUT)
+    machine.plug(4, "Phone", "v4l2 loopback", CAPTURE | OUTPUT)
     with (machine.dev / "video3").open():
         assert [camera.name for camera in list_cameras()] == ["Phone"]
     with pytest.raises(SourceError) as caught:
         find_camera(str(machine.dev / "video0"))
     assert caught.value.code == "source-unknown"
     assert "own output" in str(caught.value)
+
+
+@linux_only
+def test_virtual_webcam_that_is_being_read_stays_listed(machine):
+    """A virtual webcam that vcam itself reads is still a camera: its buffers are mapped."""
+    machine.plug(0, "Phone", "v4l2 loopback", CAPTURE | OUTPUT)
+    path = machine.dev / "video0"
+    path.write_bytes(bytes(mmap.PAGESIZE))
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0):
+        assert [camera.name for camera in list_cameras()] == ["Phone"]
+
+
+@linux_only
+def test_real_cameras_come_before_virtual_ones(machine):
+    """What `auto` tries first is a real camera, whatever its number."""
+    machine.plug(0, "Phone", "v4l2 loopback", CAPTURE)
+    machine.plug(4, "Acme Webcam", "uvcvideo", CAPTURE)
+    assert [camera.index for camera in list_cameras()] == [4, 0]
 
 
 @linux_only

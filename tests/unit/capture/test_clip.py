@@ -12,8 +12,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from numbered_pictures import SIZE, number_of, numbered
 
+from tests.unit.capture.numbered_pictures import SIZE, number_of, numbered
 from vcam.capture import clip as clip_module
 from vcam.capture.clip import ClipSource
 from vcam.errors import SourceError

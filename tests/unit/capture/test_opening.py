@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from numbered_pictures import SIZE, numbered
 
+from tests.unit.capture.numbered_pictures import SIZE, numbered
 from vcam.capture import demo, is_file_source, open_source, opening
 from vcam.capture.cameras import CameraInfo
 from vcam.errors import SourceError

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numbered_pictures import numbered
 from PIL import Image
 
+from tests.unit.capture.numbered_pictures import numbered
 from vcam.capture.picture import open_picture, read_picture
 from vcam.errors import SourceError
 
