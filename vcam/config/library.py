@@ -155,7 +155,15 @@ class ReferenceLibrary:
             (self._user / f"{reference_id}{ending}").unlink(missing_ok=True)
 
     def _index(self) -> list[str]:
-        return json.loads((self._built_in / "index.json").read_bytes())
+        """Ids of the built-in ones, in their order; there is at least one."""
+        try:
+            return json.loads((self._built_in / "index.json").read_bytes())
+        except (OSError, ValueError) as error:
+            raise ReferencePictureError(
+                "reference-missing",
+                "The built-in reference faces are missing.",
+                "install vcam again: this installation is incomplete",
+            ) from error
 
     def _folder_of(self, reference_id: str) -> Path:
         """Where a reference lies; an id is checked before it becomes part of a path."""

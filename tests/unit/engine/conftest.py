@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from engine_stage import Stage
 
+from tests.unit.engine.engine_stage import Stage
 from vcam.config.library import ReferenceLibrary
 
 

@@ -5,8 +5,16 @@ from __future__ import annotations
 import time
 
 import pytest
-from engine_stage import NO_FACE, OWN, SPOILT, STYLED, FakeEditor, FakeTracker, picture
 
+from tests.unit.engine.engine_stage import (
+    NO_FACE,
+    OWN,
+    SPOILT,
+    STYLED,
+    FakeEditor,
+    FakeTracker,
+    picture,
+)
 from vcam.engine import editing, shaping
 from vcam.errors import EditError, SourceError
 from vcam.frame import Look

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from engine_stage import NO_FACE, OWN, SPOILT, STYLED, FakeEditor, picture
 
+from tests.unit.engine.engine_stage import NO_FACE, OWN, SPOILT, STYLED, FakeEditor, picture
 from vcam.config.settings import parse
 from vcam.engine.mode import runs_in_lockstep
 from vcam.errors import EditError, SourceError
