@@ -15,6 +15,7 @@ class Clock:
     now = 1000.0
 
     def __call__(self):
+        """What it shows."""
         return self.now
 
 

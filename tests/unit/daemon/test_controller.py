@@ -71,6 +71,7 @@ class Clock:
     ns = 10**12
 
     def __call__(self):
+        """What it shows."""
         return self.ns
 
 
@@ -234,13 +235,13 @@ def test_after_a_pause_it_is_starting_again(desk):
 def test_no_face_becomes_trouble_after_two_seconds(desk):
     """An empty chair is trouble from its second second on, and over with the first face."""
     desk.status_event(no_face_ms=1900.0)
-    assert desk.ports.last("situation").trouble_since_ns is None
+    assert desk.controller.situation.trouble_since_ns is None
     desk.status_event(no_face_ms=2150.0)
     assert desk.state == "problem"
-    assert desk.ports.last("situation").trouble_since_ns == desk.clock.ns
+    assert desk.controller.situation.trouble_since_ns == desk.clock.ns
     desk.status_event(no_face_ms=0.0)
     assert desk.state == "styled"
-    assert desk.ports.last("situation").trouble_since_ns is None
+    assert desk.controller.situation.trouble_since_ns is None
 
 
 def test_trouble_begins_once(desk):
@@ -250,7 +251,7 @@ def test_trouble_begins_once(desk):
     desk.clock.ns += 10**9
     desk.status_event(no_face_ms=3100.0)
     desk.controller.change({"strength": 0.4})
-    assert desk.ports.last("situation").trouble_since_ns == began_ns
+    assert desk.controller.situation.trouble_since_ns == began_ns
 
 
 def test_a_lost_engine_is_trouble_until_another_one_makes_a_frame(desk):

@@ -61,7 +61,7 @@ def test_the_reason_is_for_the_user_and_the_slate_for_others():
     judgement = judged(facts(source=LOST))
     assert "/dev/video7" in judgement.reason
     assert judgement.error is LOST
-    assert "/dev" not in judgement.slate
+    assert "/dev" not in judgement.slate.state + judgement.slate.reason
 
 
 @pytest.mark.parametrize(("on_trouble", "word"), [("hold", "2 s"), ("pass", "your own picture")])
