@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from vcam.frame import CROP_SIZE
 from vcam.regions import mesh
+from vcam.regions.openings import EYES, MOUTH, kept_contour
 
 Mask = NDArray[np.float32]
 Points = NDArray[np.float32]
@@ -36,7 +37,6 @@ _FORMS: dict[str, _Form] = {
     "nose": _Form((mesh.NOSE,), 1.2, 4.0),
     "mouth": _Form((mesh.LIPS,), 1.35, 4.0),
 }
-_OPENINGS = (mesh.RIGHT_EYE, mesh.LEFT_EYE, mesh.MOUTH_OPENING)
 _OPENING_SOFTNESS_PX = 1.5
 _OPENING_GAIN = 2.0  # full right up to the lids, so that a closing eye's slit is still the user's
 _NOT_SKIN = (mesh.RIGHT_EYE, mesh.LEFT_EYE, mesh.RIGHT_BROW, mesh.LEFT_BROW, mesh.LIPS)
@@ -51,11 +51,13 @@ def region_mask(points: Points, regions: Sequence[str]) -> Mask:
     mask: Mask | None = None
     for name in regions:
         form = _FORMS[name]
-        drawn = _soften(_filled(points, form.contours, form.growth), form.softness_px)
+        grown = [_grown(points[list(contour)], form.growth) for contour in form.contours]
+        drawn = _soften(_filled(grown), form.softness_px)
         mask = drawn if mask is None else np.maximum(mask, drawn)
     if mask is None:
         raise ValueError("a mask needs at least one region")
-    openings = _soften(_filled(points, _OPENINGS, 1.0), _OPENING_SOFTNESS_PX) * _OPENING_GAIN
+    kept = [kept_contour(points, opening) for opening in (*EYES, MOUTH)]
+    openings = _soften(_filled(kept), _OPENING_SOFTNESS_PX) * _OPENING_GAIN
     mask *= 1.0 - np.minimum(openings, 1.0)
     mask *= _BORDER
     return mask
@@ -63,19 +65,23 @@ def region_mask(points: Points, regions: Sequence[str]) -> Mask:
 
 def skin_mask(points: Points) -> Mask:
     """Where there is surely skin: inside the oval, off eyes, brows and lips."""
-    skin = _filled(points, (mesh.OVAL,), 0.85)
-    skin[_filled(points, _NOT_SKIN, 1.3) > 0] = 0
+    skin = _filled([_grown(points[list(mesh.OVAL)], 0.85)])
+    skin[_filled([_grown(points[list(contour)], 1.3) for contour in _NOT_SKIN]) > 0] = 0
     return skin.astype(np.float32) / 255.0
 
 
-def _filled(points: Points, contours: Sequence[Sequence[int]], growth: float) -> Pixels8:
-    """Contours grown about their centres and filled, 0 or 255 with smooth edges."""
+def _grown(polygon: Points, growth: float) -> Points:
+    """A polygon made larger about its centre."""
+    centre = polygon.mean(0)
+    return centre + (polygon - centre) * growth
+
+
+def _filled(polygons: Sequence[Points]) -> Pixels8:
+    """Polygons filled, 0 or 255 with smooth edges."""
     canvas = np.zeros((CROP_SIZE, CROP_SIZE), np.uint8)
-    for contour in contours:
-        polygon = points[list(contour)]
-        centre = polygon.mean(0)
-        polygon = (centre + (polygon - centre) * growth) * (1 << _SUBPIXEL_BITS)
-        cv2.fillPoly(canvas, [np.round(polygon).astype(np.int32)], 255, cv2.LINE_AA, _SUBPIXEL_BITS)
+    for polygon in polygons:
+        fixed = np.round(polygon * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+        cv2.fillPoly(canvas, [fixed], 255, cv2.LINE_AA, _SUBPIXEL_BITS)
     return canvas
 
 

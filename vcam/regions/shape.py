@@ -8,6 +8,7 @@ import numpy as np
 
 from vcam.frame import FaceShape, LayerGeometry, LayerStyle, TrackedFace
 from vcam.regions.masks import region_mask, skin_mask
+from vcam.regions.openings import uncrossed
 from vcam.regions.warp import LiveFaceWarp
 
 
@@ -18,7 +19,7 @@ def shape_face(face: TrackedFace, layers: Sequence[LayerStyle]) -> FaceShape:
     """
     matrix = face.to_crop.astype(np.float32)
     points = face.landmarks @ matrix[:, :2].T + matrix[:, 2]
-    live = LiveFaceWarp(points)
+    live = LiveFaceWarp(uncrossed(points))
     masks = {layer.regions: region_mask(points, layer.regions) for layer in layers}
     references = {layer.reference.id: layer.reference for layer in layers}
     warps = {key: live.to_reference(ref.landmarks) for key, ref in references.items()}
