@@ -30,7 +30,7 @@ STREAMS = 12
 
 _LOG = logging.getLogger(__name__)
 _WEB = Path(__file__).with_name("web")
-_BOUNDARY = b"\r\n--frame\r\n"
+_NEXT_PART = b"\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n"
 _STILL_S = 5.0  # a preview repeats a still picture this often, and so sees that a viewer has left
 _EVENT_S = 0.2  # at most one event in this time
 
@@ -224,16 +224,16 @@ class Api:
 
     def _preview_parts(self) -> Iterator[bytes]:
         number = -1
-        # The boundary comes right behind each picture: browsers show one when they see its end.
-        yield _BOUNDARY.lstrip()
+        # The head of the next part goes out right behind each picture: Chromium shows a picture
+        # only when it has read that, and a slate would else be seen when it is over.
+        yield _NEXT_PART.lstrip()
         while not self._ending.is_set():
             newest = self._preview.picture(after=number, timeout_s=_STILL_S)
             if newest is None:
                 number = -1  # a still picture: send it again
                 continue
             jpeg, number = newest
-            head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-            yield head.encode() + jpeg + _BOUNDARY
+            yield jpeg + _NEXT_PART
 
     def _stream(self, parts: Iterator[bytes], mimetype: str) -> Response:
         """A response without an end, if there is a seat left.

@@ -244,6 +244,7 @@ class Program:
             return NOTHING_PUBLISHED
         stats = self._publisher.stats()
         return PublishedRecord(
+            shown=None if stats.shown is None else stats.shown.value,
             frames=stats.published - stats.slates,
             fps=round(stats.fps_out, 1),
             delay_ms=(round(stats.delay_p50_ms, 1), round(stats.delay_p95_ms, 1)),

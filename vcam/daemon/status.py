@@ -28,8 +28,13 @@ class SinkRecord(TypedDict):
 
 
 class PublishedRecord(TypedDict):
-    """What leaves the program. delay_ms: p50 and p95 from captured to published."""
+    """What leaves the program.
 
+    shown: `newest`, `held` or `slate`; None before the first picture. delay_ms: p50 and p95 from
+    captured to published.
+    """
+
+    shown: str | None
     frames: int
     fps: float
     delay_ms: tuple[float, float]
@@ -39,7 +44,7 @@ class PublishedRecord(TypedDict):
 
 
 NOTHING_PUBLISHED = PublishedRecord(
-    frames=0, fps=0.0, delay_ms=(0.0, 0.0), repeated=0, dropped=0, sinks=[]
+    shown=None, frames=0, fps=0.0, delay_ms=(0.0, 0.0), repeated=0, dropped=0, sinks=[]
 )
 
 

@@ -12,6 +12,7 @@ from vcam.errors import ConfigError, DaemonError, ReferencePictureError
 TITLES = {"mira": "Mira", "omar": "Omar"}
 CRASH = DaemonError("engine-lost", "The engine crashed.", "look into the log")
 NO_FRAMES: Any = {
+    "shown": None,
     "frames": 0,
     "fps": 0.0,
     "delay_ms": (0.0, 0.0),
