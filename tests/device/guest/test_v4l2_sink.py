@@ -164,7 +164,7 @@ def test_another_writing_program_is_named(programs, wait_for):
     source = ("-re", "-f", "lavfi", "-i", "testsrc2=size=640x480:rate=15", "-pix_fmt", "yuyv422")
     feed = programs.start("ffmpeg", "-nostdin", "-v", "error", *source, "-f", "v4l2", WEBCAM)
     ask = ("v4l2-ctl", "-d", WEBCAM, "--get-fmt-video")
-    wait_for(lambda: b"640/480" in subprocess.check_output(ask))
+    wait_for(lambda: b"640/480" in subprocess.run(ask, capture_output=True, check=False).stdout)
     assert programs.read(WEBCAM, frames=10).distinct > 5
     error = refusal(f"v4l2:{WEBCAM}")
     assert error.code == "sink-busy"

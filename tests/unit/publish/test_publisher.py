@@ -110,22 +110,6 @@ def test_camera_goes_on_without_an_engine(slots):
     assert gaps_ns.min() >= 0.5e9 / FPS - 1
 
 
-def test_sinks_change_while_it_runs(slots):
-    """A sink that is kept misses nothing, a new one begins, the left one ends with the slate."""
-    kept, left, new = ArraySink(), ArraySink(), ArraySink()
-    kept.name, left.name, new.name = "kept", "left", "new"
-    with publishing([kept, left], slots) as publisher:
-        write(slots, publisher, 7)
-        wait_for(lambda: values(left)[-1] == 7)
-        publisher.change_sinks(keep=["kept"], add=[new])
-        wait_for(lambda: new.pictures and left.is_closed)
-        assert [sink.name for sink in publisher.stats().sinks] == ["kept", "new"]
-        assert not kept.is_closed
-    assert values(left)[-1] == CLOSING.state
-    assert values(new) == [7, CLOSING.state]
-    assert CLOSING.state not in values(kept)[:-1]
-
-
 def test_long_run_rate_is_never_exceeded(slots):
     """However many frames the engine gives, no more than `fps` go out."""
     sink = ArraySink()
