@@ -44,16 +44,3 @@ def blend_maps(
         torch.lerp(a, b, weights[a.shape[-1]].to(a))  # [B, 1, h, h] spreads over C
         for a, b in zip(live, reference, strict=True)
     ]
-
-
-def correction(pictures: Tensor, mask: Tensor, detail: float | Tensor) -> Tensor:
-    """What the network changes beyond a paste: its blend, less the paste of its own two pictures.
-
-    The `follow` edit adds this to the frame with the warped reference pasted in, so that only
-    the network's opinion, and none of its softness, reaches the frame.
-    Shapes: pictures [3, 3, H, W], the network's pictures of the live face, of the blend and of
-    the pasted face, as from `EditNetwork.follow`; mask [1, 1, H, W]; returns [3, H, W].
-    Ranges: detail 0..1, how much of the reference's own fine structure the paste carries.
-    """
-    live, blended, pasted = pictures
-    return blended - torch.lerp(live, pasted, detail * mask[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.blend import blend_maps, correction, mask_at
+from models.blend import blend_maps, mask_at
 
 SIDES = (4, 8, 16)
 
@@ -66,13 +66,3 @@ def test_mask_that_does_not_tile_is_refused() -> None:
     """A mask of another size is refused, with both sizes in the message."""
     with pytest.raises(ValueError, match=r"\(1, 1, 15, 15\).*side 4"):
         blend_maps(maps(0), maps(1), torch.zeros(1, 1, 15, 15))
-
-
-def test_correction_vanishes_where_the_blend_is_the_paste() -> None:
-    """What the network gives back as pasted needs no correction, at any detail."""
-    live, pasted = torch.rand(2, 3, 16, 16)
-    mask = 0.7 * half_mask()
-    for detail in (0.0, 0.5, 1.0):
-        blended = torch.lerp(live, pasted, detail * mask[0])
-        pictures = torch.stack((live, blended, pasted))
-        assert not correction(pictures, mask, detail).any()
