@@ -26,26 +26,29 @@ let watching = null; // ends the streams of this tab
 
 // ---- what the daemon says -----------------------------------------------------------------------
 
-/** Show the newest settings, once no hand is at work here. */
+/** Show the newest settings; the sliders only once no hand moves them, or they would jump back. */
 function settle(record) {
   if (record.revision >= newest.revision) {
     newest = record;
   }
+  showChoices(newest.settings);
   if (changes.isBusy) {
     setTimeout(settle, 200, newest);
   } else {
-    showSettings(newest.settings);
+    showSliders(newest.settings);
   }
 }
 
-function showSettings(settings) {
-  const layer = settings.layers[0];
-  showSlider("strength", settings.strength);
-  showSlider("detail", layer.detail);
-  showSlider("tone", layer.tone);
-  for (const chip of document.querySelectorAll("[data-region]")) {
-    chip.setAttribute("aria-pressed", String(layer.mask.includes(chip.dataset.region)));
+function showSliders({ strength, layers: [{ detail, tone }] }) {
+  for (const [id, value] of Object.entries({ strength, detail, tone })) {
+    find(id).value = Math.round(value * 100);
+    paintSlider(id);
   }
+}
+
+function showChoices(settings) {
+  const layer = settings.layers[0];
+  showRegions(layer.mask);
   document.querySelector(`[name=mode][value=${layer.mode}]`).checked = true;
   find("on_trouble").value = settings.on_trouble;
   find("mirror_preview").checked = isMirrored = settings.mirror_preview;
@@ -53,9 +56,10 @@ function showSettings(settings) {
   showSwitch("bypass", settings.bypass, "Style my face", "My own face");
 }
 
-function showSlider(id, value) {
-  find(id).value = Math.round(value * 100);
-  paintSlider(id);
+function showRegions(regions) {
+  for (const chip of document.querySelectorAll("[data-region]")) {
+    chip.setAttribute("aria-pressed", String(regions.includes(chip.dataset.region)));
+  }
 }
 
 function paintSlider(id) {
@@ -178,6 +182,7 @@ find("regions").addEventListener("click", ({ target }) => {
   if (on.size === 0) {
     on.add("face");
   }
+  showRegions([...on]);
   changes.change({ regions: [...on] });
 });
 
