@@ -90,7 +90,7 @@ def test_slate_leads_in_and_out(slots):
     with publishing([sink], slots) as publisher:
         wait_for(lambda: sink.pictures)
         write(slots, publisher, 7)
-        wait_for(lambda: publisher.stats().shown is not Shown.SLATE)
+        wait_for(lambda: publisher.stats().shown in (Shown.NEWEST, Shown.HELD))
     assert values(sink) == [TEXT.state, 7, CLOSING.state]
     assert sink.is_closed
 
@@ -145,22 +145,19 @@ def test_pause_is_seen_at_once(slots):
     sink = ArraySink()
     with publishing([sink], slots) as publisher:
         write(slots, publisher, 5)
-        wait_for(lambda: publisher.stats().shown is not Shown.SLATE)
-        sent = publisher.stats().published
+        wait_for(lambda: publisher.stats().shown in (Shown.NEWEST, Shown.HELD))
         publisher.set_situation(Situation(PAUSED, paused=True, minimum_revision=1))
+        sent = publisher.stats().published
         write(slots, publisher, 6)
         wait_for(lambda: publisher.stats().published > sent + 10)
         publisher.set_situation(Situation(TEXT, minimum_revision=2))
         write(slots, publisher, 8, revision=2)
         wait_for(lambda: publisher.stats().shown is Shown.HELD)
-    assert values(sink) in (
-        [TEXT.state, 5, PAUSED.state, 8, CLOSING.state],
-        [TEXT.state, 5, PAUSED.state, TEXT.state, 8, CLOSING.state],
-        [5, PAUSED.state, 8, CLOSING.state],
-        [5, PAUSED.state, TEXT.state, 8, CLOSING.state],
-    )
-    after_pause = [p for p in sink.pictures[sent + 2 : sent + 10] if p.max() == p.min()]
-    assert not after_pause
+    seen = [value for value in values(sink) if value != TEXT.state]  # it leads in, and may follow
+    assert seen == [5, PAUSED.state, 8, CLOSING.state]
+    paused = slate(PAUSED)
+    after_the_next = sink.pictures[sent + 1 : sent + 9]  # one may have been under way
+    assert all(np.array_equal(picture, paused) for picture in after_the_next)
 
 
 def test_a_failing_sink_fails_alone(slots):
