@@ -74,7 +74,8 @@ class Publisher:
 
     width, height, fps: of every picture; in lockstep the clip's own.
     sinks: open ones; the publisher closes them. reopen: opens one of them anew after a failure.
-    frame_limit: end after so many pictures; live, slates do not count.
+    frame_limit: end after so many pictures; live, slates do not count. A file gets exactly so many
+        if there are only files.
     on_taken: lockstep only; told a frame's `seq` once all sinks have it, on the publisher's thread.
     on_published: told after every picture, on the publisher's thread.
     """
@@ -100,6 +101,9 @@ class Publisher:
         self._lockstep, self._frame_limit, self._clock = lockstep, frame_limit, clock
         self._on_taken, self._on_published = on_taken, on_published
         self._reopen = reopen or partial(open_sink, width=width, height=height, fps=fps)
+        # A counted run that nobody watches, files only: a slow sink gets every picture.
+        is_counted = frame_limit is not None and all(sink.keeps for sink in sinks)
+        self._waits_for_sinks = lockstep or is_counted
         self._outlets = [self._outlet(sink) for sink in sinks]
         self._leaving: list[Outlet] = []  # let go of on the thread, between two pictures
         self._slate = Slate(width, height)
@@ -129,7 +133,7 @@ class Publisher:
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
     def _outlet(self, sink: Sink) -> Outlet:
-        if sink.may_block and not self._lockstep:
+        if sink.may_block and not self._waits_for_sinks:
             return SlowOutlet(sink, self._reopen, width=self.width, height=self.height)
         return Outlet(sink, self._reopen)
 

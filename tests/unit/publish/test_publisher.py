@@ -216,8 +216,16 @@ def test_recordings_have_no_slate_at_either_end(slots):
 
 
 def test_the_limit_counts_pictures_and_not_slates(slots):
-    """`frame_limit` ends the run by itself after exactly so many pictures."""
-    kept = KeptSink()
+    """`frame_limit` ends the run by itself after exactly so many, also with a slow file."""
+
+    class SlowSink(KeptSink):
+        may_block = True
+
+        def send(self, pixels, at_ns):
+            time.sleep(0.02)
+            super().send(pixels, at_ns)
+
+    kept = SlowSink()
     with publishing([kept], slots, frame_limit=5) as publisher:
         time.sleep(0.05)
         write(slots, publisher, 5)
