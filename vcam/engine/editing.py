@@ -117,4 +117,4 @@ def style(shared: Shared, editor: FaceEditor, shaped: ShapedFrame, out: Pixels) 
     started_ns = times.add("copy", started_ns)
     if shaped.face is not None and shaped.shape is not None:
         editor.edit(shaped.frame, shaped.face, shaped.shape, shaped.orders.layers, out)
-        times.add("edit", started_ns)
+        shared.edit_took_ns = times.add("edit", started_ns) - started_ns

@@ -306,14 +306,23 @@ class _Reader:
 
 
 def _load_reference() -> Quantiles:
-    """A product of two 512 x 512 float32 matrices, on all cores, for a second, in ms.
+    """A product of two 512 x 512 float32 matrices, on two cores at once, for a second, in ms.
 
     The same on the same machine; where it is not, other work was going on.
     """
     rng = np.random.default_rng(1)
     a, b = rng.random((2, _REFERENCE_SIZE, _REFERENCE_SIZE), np.float32)
-    out = np.empty_like(a)
-    return _timed(lambda _: np.matmul(a, b, out=out), 1, 1.0)
+    found: list[Quantiles] = []
+
+    def work() -> None:
+        out = np.empty_like(a)
+        found.append(_timed(lambda _: np.matmul(a, b, out=out), 1, 1.0))
+
+    other = threading.Thread(target=work)
+    other.start()
+    work()
+    other.join()
+    return max(found, key=lambda one: one["p50"])
 
 
 def _machine(device: str) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from vcam.frame import FaceShape, Frame, Look, TrackedFace
 
 LOADING_TRACKER = "loading the face finder"
 
+_LOOKS = 6  # at most so many during one edit: what the edit gets is fresh enough
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShapedFrame:
@@ -33,7 +35,8 @@ class Shaping:
     """The landmarks thread's loop and the tracker it owns.
 
     A frame without a face goes no further, so that the publisher holds the last styled one, unless
-    the user wants to be shown in trouble and the face has been gone for two seconds.
+    the user wants to be shown in trouble and the face has been gone for two seconds. Where an edit
+    takes long it shares its cores with this thread, so not every frame is looked at then.
     """
 
     def __init__(
@@ -56,7 +59,11 @@ class Shaping:
                 self._keep_tracker()
                 frame = self._frames.take(TAKE_S)
                 if frame is not None:
+                    began_ns = time.monotonic_ns()
                     self._hand_on(frame)
+                    rest_ns = began_ns + self._shared.edit_took_ns // _LOOKS - time.monotonic_ns()
+                    if rest_ns > 0:
+                        self._shared.stop.wait(rest_ns / 1e9)
         finally:
             if self._tracker is not None:
                 self._tracker.close()

@@ -46,6 +46,8 @@ class Shared:
         """Lockstep: the last frame that the daemon has consumed."""
         self.crop_kind: CropKind | None = None
         """How the loaded weights want the crop aligned; None until they are loaded."""
+        self.edit_took_ns = 0
+        """How long the last edit took."""
         self.error: VcamError | None = None
         """Why the engine ends, if not because it was told to."""
         self.figures = Figures()
