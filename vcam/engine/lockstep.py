@@ -51,7 +51,7 @@ def run_lockstep(shared: Shared, parts: Parts) -> None:
                 "lockstep": True,
                 "width": width,
                 "height": height,
-                "fps": source.info.fps,
+                "fps": float(source.info.fps),
             }
         )
         shared.figures.done(OPENING)
@@ -99,6 +99,7 @@ class Lockstep:
             if pixels is None:
                 self._wait_for_taken(seq - 1)
                 return
+            self._shared.figures.captured.add(read_ns, 0)
             fitted = self._fit(pixels, self._fitted)
             self._shared.figures.times.add("fit", read_ns)
             # The frame's own time in the clip, so that smoothing does not depend on our speed.

@@ -63,9 +63,11 @@ class FakeTracker:
 
     def __init__(self, work_s=0.0):
         self.work_s, self.closed = work_s, False
+        self.looked_at = []  # where the frames' pixels lay
 
     def track(self, frame):
         """The face, after the time it takes."""
+        self.looked_at.append(frame.pixels.ctypes.data)
         time.sleep(self.work_s)
         if frame.pixels[0, 0, 0] == NO_FACE:
             return None

@@ -7,11 +7,17 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
+import cv2
+import numpy as np
 import psutil
 import pytest
 
-from vcam.config.settings import Settings
+from vcam.config.library import ReferenceLibrary
+from vcam.config.settings import Layer, Settings
+from vcam.frame import Look
+from vcam.frame.slots import FrameSlots
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the tie is Linux's")
 SETTINGS = {
@@ -112,6 +118,42 @@ def test_told_to_stop_it_ends_with_status_0(engine):
     assert engine.wait(10) == 0
     assert time.monotonic() - began < 3.0  # it may still have had to load what reads settings
     assert all(json.loads(line)["kind"] for line in engine.stdout)
+
+
+def test_the_real_rooms_style_a_picture(engine, tmp_path):
+    """With the shipped model and faces a picture comes out styled, and only there, in lockstep.
+
+    On Linux no thread of the engine, the native libraries' among them, has the network.
+    """
+    shipped = ReferenceLibrary(tmp_path)
+    source, other = (shipped.picture_path(card.id) for card in shipped.cards()[:2])
+    settings = Settings(
+        source=str(source), sinks=("null",), layers=(Layer(reference=other.stem),), strength=1.0
+    )
+    say(engine, {**SETTINGS, "settings": settings.model_dump(mode="json")})
+    opened = hear(engine, "source")
+    slots = FrameSlots.create(opened["width"], opened["height"])
+    size = {"width": slots.width, "height": slots.height}
+    say(engine, {"kind": "slots", "name": slots.name, **size})
+    hear(engine, "frame")
+    before = cv2.imread(str(source), cv2.IMREAD_COLOR_RGB)
+    after = np.zeros_like(before, np.uint8)
+    frame = slots.read_newest(after, after_edited_ns=0)
+    assert frame is not None
+    assert (frame.seq, frame.look, frame.revision) == (0, Look.STYLED, 1)
+    changed = (after != before).any(2)
+    nose_x, nose_y = map(round, shipped.landmarks(source.stem)[1])
+    assert changed[nose_y - 40 : nose_y + 40, nose_x - 40 : nose_x + 40].mean() > 0.5
+    assert not changed[0].any()
+    assert not changed[-1].any()
+    if sys.platform.startswith("linux"):
+        threads = list(Path(f"/proc/{engine.pid}/task").glob("*/status"))
+        assert len(threads) > 2
+        assert all("Seccomp:\t2" in thread.read_text() for thread in threads)
+    say(engine, {"kind": "taken", "seq": 0})
+    assert hear(engine, "ended")["error"] is None
+    assert engine.wait(5) == 0
+    slots.close()
 
 
 @linux

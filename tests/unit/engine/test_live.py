@@ -79,6 +79,27 @@ def test_a_slow_edit_drops_frames_and_does_not_grow_late(make_stage):
     assert sum(ages_ms[4:]) / 4 < sum(ages_ms[:4]) / 4 + 60
 
 
+def test_a_slow_edit_has_its_cores_to_itself(make_stage):
+    """While an edit runs, only a few frames are looked at for the next one, not every one."""
+    stage = make_stage(editor=FakeEditor(work_s=0.2), fps=200.0)
+    stage.start()
+    stage.wait_for_frames(2)
+    looks, frames = len(stage.tracker.looked_at), len(stage.frames)
+    stage.wait_for_frames(3)
+    assert len(stage.tracker.looked_at) - looks <= 7 * (len(stage.frames) - frames) + 7
+
+
+def test_buffers_go_round(make_stage):
+    """However many frames pass, dropped, faceless and edited ones, they lie in the same buffers."""
+    values = [9, 9, 9, NO_FACE, SPOILT]
+    stage = make_stage(editor=FakeEditor(work_s=0.01), pictures=[picture(v) for v in values])
+    stage.pictures = [one.repeat(2, 0).repeat(2, 1) for one in stage.pictures]
+    stage.start()
+    stage.wait_for_frames(40)
+    assert len(stage.tracker.looked_at) > 50
+    assert len(set(stage.tracker.looked_at)) <= 6
+
+
 def test_slow_landmarks_do_not_hold_frames_up(make_stage):
     """A face finder slower than the camera drops frames too, before it, and delay stays small."""
     stage = make_stage(tracker=FakeTracker(work_s=0.08))

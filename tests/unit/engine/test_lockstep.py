@@ -51,11 +51,11 @@ def test_the_next_frame_waits_until_the_last_is_taken(make_stage):
     stage = make_stage(takes=False)
     stage.pictures = [picture(9)] * 2
     stage.start(source="clip.mp4", sinks=["null"])
-    stage.wait_for_frames(1)
+    stage.wait(lambda: stage.frames)
     time.sleep(0.1)
     assert len(stage.frames) == 1
     stage.obey({"kind": "taken", "seq": 0})
-    stage.wait_for_frames(1)
+    stage.wait(lambda: len(stage.frames) == 2)
     time.sleep(0.1)
     assert stage.status is None
     stage.obey({"kind": "taken", "seq": 1})
@@ -113,7 +113,7 @@ def test_stopping_in_the_middle_takes_less_than_a_second(make_stage):
     stage = make_stage(takes=False)
     stage.pictures = [picture(9)] * 5
     stage.start(source="clip.mp4", sinks=["null"])
-    stage.wait_for_frames(1)
+    stage.wait(lambda: stage.frames)
     began = time.monotonic()
     stage.engine.stop()
     assert time.monotonic() - began < 1.0
