@@ -1,4 +1,4 @@
-"""`vcam bench`: runs the engine's own measuring in a process of its own, prints what it found."""
+"""`vcam bench`: runs the engine's own measuring in a process of its own, shows what it found."""
 
 from __future__ import annotations
 
@@ -10,35 +10,59 @@ from typing import Any
 
 from vcam.daemon.children import child_environment
 
-_FLAGS = ("source", "seconds", "device", "size")
+_SETTINGS = ("device", "size")
+_OWN = ("source", "seconds")
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Print a table, or with `--json` the record alone (docs/bench.md)."""
-    command = [sys.executable, "-P", "-m", "vcam.engine.bench"]
-    for name in _FLAGS:
-        if (value := getattr(arguments, name)) is not None:
-            command += [f"--{name}", value]
+    """Show a table, or with `--json` the record and nothing else (docs/bench.md)."""
     if not arguments.json:
-        print("Measuring; close other programs that work hard.", flush=True)
-    done = subprocess.run(command, stdout=subprocess.PIPE, env=child_environment(), check=False)
-    if done.returncode != 0:
+        print("Measuring; other programs that work hard spoil the figures.", flush=True)
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "vcam.engine.bench", *_flags(arguments)],
+        stdout=subprocess.PIPE,
+        env=child_environment(),
+        check=False,
+    )
+    if done.returncode != 0:  # it has said why
         return done.returncode if done.returncode > 0 else 1
     if arguments.json:
-        sys.stdout.buffer.write(done.stdout)
+        sys.stdout.write(done.stdout.decode())
     else:
-        print("\n".join(_rows(json.loads(done.stdout))))
+        print("\n".join(table(json.loads(done.stdout))))
     return 0
 
 
-def _rows(record: dict[str, Any], under: str = "") -> list[str]:
-    """`name  value` for every figure, groups written out."""
-    rows: list[str] = []
-    for name, value in record.items():
-        full = f"{under}{name.replace('_', ' ')}"
-        if isinstance(value, dict):
-            group: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType] - JSON
-            rows += _rows(group, f"{full}, ")
-        else:
-            rows.append(f"{full:<32} {value}")
-    return rows
+def _flags(arguments: argparse.Namespace) -> list[str]:
+    """What the measuring process is told."""
+    given = vars(arguments)
+    return [
+        *(f"--set={assignment}" for assignment in arguments.set),
+        *(f"--set={name}={given[name]}" for name in _SETTINGS if given[name] is not None),
+        *(f"--{name}={given[name]}" for name in _OWN if given[name] is not None),
+    ]
+
+
+def table(report: dict[str, Any]) -> list[str]:
+    """The report's main figures for a person; docs/bench.md says what each means."""
+    machine, settings = report["machine"], report["settings"]
+    lines = [
+        f"{machine['device']}, {machine['cpu']} ({machine['cores']} cores)",
+        f"{report['source']['name']} at {settings['size']}, model {settings['model']}",
+        "",
+        f"{'':<24}{'p50':>9}{'p95':>9}",
+    ]
+    lines += [_times(f"{stage} alone", times) for stage, times in report["alone_ms"].items()]
+    for name in ("free", "paced"):
+        run = report[name]
+        lines += [
+            "",
+            f"{name}: {run['fps']:.1f} frames a second, {run['dropped']} dropped, "
+            f"{run['cpu_cores']:.2f} cores",
+            _times("delay", run["delay_ms"]),
+        ]
+    return lines
+
+
+def _times(name: str, times: dict[str, float]) -> str:
+    return f"  {name:<22}{times['p50']:>6.1f} ms{times['p95']:>6.1f} ms"

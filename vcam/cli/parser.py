@@ -113,4 +113,7 @@ def _add_bench(commands: Any) -> None:  # noqa: ANN401 - argparse hides its type
     bench.add_argument("--seconds", metavar="N", help="how long to measure")
     bench.add_argument("--device", metavar="D", help="auto, cpu, mps, cuda or cuda:N")
     bench.add_argument("--size", metavar="WxH", help="size of the picture")
+    bench.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="any other setting"
+    )
     _with_json(bench)

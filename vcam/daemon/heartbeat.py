@@ -44,6 +44,10 @@ class Heartbeat:
             self._is_loading, self._last_status_s = is_loading, now_s
         self._last_s = now_s
 
+    def edits(self) -> None:
+        """The first frame is there: the engine has loaded, whatever its last status said."""
+        self._is_loading = False
+
     def excuse(self, now_s: float) -> None:
         """Begin the silence anew: the daemon itself did not run (sleep, a starved machine)."""
         self._last_s = self._last_status_s = now_s

@@ -26,7 +26,9 @@ class Jobs:
     log: file (0600) for what the process prints.
     """
 
-    def __init__(self, log: Path, *, module: str | None = None, limit_s: float = JOB_LIMIT_S) -> None:
+    def __init__(
+        self, log: Path, *, module: str | None = None, limit_s: float = JOB_LIMIT_S
+    ) -> None:
         self._log, self._module, self._limit_s = log, module or JOBS, limit_s
         self._one_at_a_time = threading.Lock()
         self._numbers = itertools.count(1)

@@ -14,7 +14,6 @@ import threading
 from typing import Any
 
 from flask import Flask
-from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
 from waitress.task import ErrorTask
@@ -65,11 +64,29 @@ class Server:
         """Close every connection; requests that still run are left to end with the process."""
         if self._thread is None:
             self._socket.close()
-            return
+        elif self._thread.is_alive():
+            self._server.trigger.pull_trigger(self._close_all)
+            self._thread.join(timeout_s)
+            self._server.task_dispatcher.set_thread_count(0)
+
+    def _close_all(self) -> None:
+        """End waitress's loop, on its own thread.
+
+        Of its trigger, a pipe, the writing end stays open: a request that still runs may be about
+        to write there, and the descriptor could be another file's by then.
+        """
         server = self._server
-        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map, ignore_all=True))
-        self._thread.join(timeout_s)
-        server.task_dispatcher.set_thread_count(0)
+        server.pull_trigger = _nothing
+        for connection in list(server._map.values()):
+            if isinstance(connection, HTTPChannel):
+                connection.handle_close()  # wakes whoever waits to write to it
+        server.trigger.socket.close()
+        self._socket.close()
+        server._map.clear()
+
+
+def _nothing() -> None:
+    """What is left to pull when the loop has ended."""
 
 
 class _JsonError(ErrorTask):

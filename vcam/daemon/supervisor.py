@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from vcam.daemon.children import Child, describe_end
-from vcam.daemon.heartbeat import Heartbeat, RestartBudget
+from vcam.daemon.heartbeat import BEAT_S, Heartbeat, RestartBudget
 from vcam.engine.protocol import Command, EndedEvent, Event, SettingsCommand, SourceEvent
 from vcam.errors import DaemonError, ErrorRecord, VcamError, from_record
 from vcam.frame.slots import FrameSlots
@@ -234,8 +234,9 @@ class Supervisor:
                 now_s, due_s = self._clock(), run.heartbeat.due_s()
                 if now_s >= due_s:
                     return run.heartbeat.limit_s()
-                self._changed.wait(due_s - now_s)
-                if self._clock() - due_s > _LATE_S:
+                wake_s = min(due_s, now_s + BEAT_S)  # the limit may have become shorter by then
+                self._changed.wait(wake_s - now_s)
+                if self._clock() - wake_s > _LATE_S:
                     run.heartbeat.excuse(self._clock())
         return 0.0
 
@@ -292,6 +293,8 @@ class Supervisor:
                 return
             is_loading = bool(event["stage"]) if kind == "status" else None
             run.heartbeat.beat(self._clock(), is_loading=is_loading)
+            if kind == "frame" and not run.has_framed:
+                run.heartbeat.edits()
             if kind == "ended":
                 run.last_word = event
                 return

@@ -49,6 +49,15 @@ def test_any_event_is_a_sign_of_life():
     assert heart.due_s() == last_s + 1.9
 
 
+def test_the_first_frame_ends_the_loading():
+    """An engine that hangs right after its first frame is seen as soon as any other."""
+    heart = Heartbeat(0.0)
+    heart.beat(2.0, is_loading=True)
+    heart.beat(2.1)
+    heart.edits()
+    assert heart.due_s() == 3.1
+
+
 def test_an_engine_that_loads_anew_gets_time_again():
     """Another model means another load: the long limit counts until it edits."""
     heart, last_s = beating(0.25)
