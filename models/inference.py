@@ -12,6 +12,7 @@ An `EditNetwork` belongs to the one thread that calls it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
@@ -39,8 +40,26 @@ from models.networks import (
 )
 
 Step = Callable[[Tensor], Tensor]
-Place = Callable[[Tensor], Tensor]
-"""Moves a folded weight to the device, type and memory format it will be used in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The device and type in which weights and activations live, and what is fast there.
+
+    merges_blurs: a blur and its 3x3 convolution become one 6x6. Four times the arithmetic: on an
+    H200 the whole edit then takes 3.0 ms instead of 6.6, because depthwise convolutions keep its
+    matrix units idle; on a CPU it takes twice as long.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    merges_blurs: bool
+
+    def __call__(self, tensor: Tensor) -> Tensor:
+        """The tensor there; maps and kernels channels_last."""
+        layout = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
+        return tensor.detach().to(self.device, self.dtype, memory_format=layout)
+
 
 _TAPS = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
 _BLUR = torch.outer(_TAPS, _TAPS)
@@ -56,6 +75,7 @@ class EditNetwork:
         encoder, generator: the plain form; they are not changed and may be dropped after.
         device: "cpu", "cuda", "cuda:1", ...
         dtype: of weights and activations; by default float16 on CUDA and float32 elsewhere.
+        merges_blurs: see `Place`; by default on CUDA only.
 
     Raises: ValueError if encoder and generator are of different networks.
     """
@@ -67,13 +87,19 @@ class EditNetwork:
         generator: Generator,
         device: str | torch.device = "cpu",
         dtype: torch.dtype | None = None,
+        *,
+        merges_blurs: bool | None = None,
     ) -> None:
         if encoder.config != generator.config:
             raise ValueError(f"encoder is {encoder.config}, generator is {generator.config}")
         self.config = encoder.config
         self.device = torch.device(device)
         is_cuda = self.device.type == "cuda"
-        self.dtype = dtype or (torch.float16 if is_cuda else torch.float32)
+        self._place = Place(
+            self.device,
+            dtype or (torch.float16 if is_cuda else torch.float32),
+            is_cuda if merges_blurs is None else merges_blurs,
+        )
         self._encoder = _Encoder(encoder, self._place)
         self._resizer = [
             _Layer(cast(ConvLayer, layer), self._place) for layer in generator.decoder.convs_latent
@@ -159,10 +185,6 @@ class EditNetwork:
         batch = [torch.cat(two) for two in zip(maps, blended, strict=True)]
         return self.synthesise(batch)
 
-    def _place(self, tensor: Tensor) -> Tensor:
-        layout = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
-        return tensor.detach().to(self.device, self.dtype, memory_format=layout)
-
     def _check(self, name: str, tensor: Tensor, start: tuple[int, int]) -> None:
         expected = (*start, self.config.size, self.config.size)
         if tensor.shape != expected:
@@ -209,21 +231,23 @@ def _upsample_bordered(x: Tensor) -> Tensor:
 
 
 def _steps(weight: Tensor, bias: Tensor | None, resample: Resample, place: Place) -> list[Step]:
-    """The steps of `networks.convolve`, blur as a depthwise convolution, bias in the last one.
-
-    Merging blur and 3x3 into one 6x6 was measured on a CPU and is half as fast: four times the
-    arithmetic, and a depthwise convolution on channels_last costs little.
-    """
+    """The steps of `networks.convolve`, bias in the last one; blurs depthwise, or merged."""
     outputs, inputs, kernel, _ = weight.shape
     is_point = kernel == 1
     if resample == "double" and is_point:  # without bias: the border must stay zero
         return [_Conv(weight, None, place, padding=1), _upsample_bordered]
+    if resample == "double" and place.merges_blurs:
+        merged = _blurred(weight, 4 * _BLUR).transpose(0, 1)
+        return [_Conv(merged, bias, place, stride=2, padding=2, is_transposed=True)]
     if resample == "double":
         blur = (4 * _BLUR).expand(outputs, 1, 4, 4)
         return [
             _Conv(weight.transpose(0, 1), None, place, stride=2, is_transposed=True),
             _Conv(blur, bias, place, padding=1, groups=outputs),
         ]
+    if resample == "halve" and place.merges_blurs:
+        merged = _blurred(weight, _BLUR)
+        return [_Conv(merged, bias, place, stride=2, padding=1 if is_point else 2)]
     if resample == "halve":
         blur = _BLUR.expand(inputs, 1, 4, 4)
         if is_point:
@@ -236,6 +260,16 @@ def _steps(weight: Tensor, bias: Tensor | None, resample: Resample, place: Place
             _Conv(weight, bias, place, stride=2),
         ]
     return [_Conv(weight, bias, place, padding=kernel // 2)]
+
+
+def _blurred(weight: Tensor, blur: Tensor) -> Tensor:
+    """One kernel for a blur and the convolution next to it: [O, I, k, k] => [O, I, k + 3, k + 3].
+
+    The blur is symmetric, so it does not matter which of the two comes first.
+    """
+    outputs, inputs, kernel, _ = weight.shape
+    apart = F.pad(weight.reshape(-1, 1, kernel, kernel), (3, 3, 3, 3))
+    return F.conv2d(apart, blur[None, None].to(weight)).reshape(outputs, inputs, *[kernel + 3] * 2)
 
 
 # --- Layers and blocks, as in `models.networks` --------------------------------------------------

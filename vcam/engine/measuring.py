@@ -260,8 +260,12 @@ class _FreeSource:
         self._pictures, self._room = itertools.cycle(held), room
 
     def read(self) -> Pixels | None:
-        """The next picture; one that went nowhere, for want of a face, is waited for briefly."""
-        self._room.acquire(timeout=2.0)
+        """The next picture; those that went nowhere, for want of a face, are waited for briefly."""
+        if not self._room.acquire(timeout=1.0):
+            with contextlib.suppress(ValueError):  # all places are free again
+                while True:
+                    self._room.release()
+            self._room.acquire()
         return next(self._pictures)
 
     def close(self) -> None:

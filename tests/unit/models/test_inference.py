@@ -53,6 +53,14 @@ def followed(networks: Networks, pair: Tensor, mask: Tensor) -> Tensor:
     return torch.cat([generator.synthesise(each) for each in (live, blended, pasted)])
 
 
+def test_merged_blurs_give_the_same_pictures(
+    small_networks: Networks, pair: Tensor, mask: Tensor
+) -> None:
+    """Blurs merged into their convolutions, as on a GPU, change nothing but rounding."""
+    merged = EditNetwork(*small_networks, merges_blurs=True)
+    assert_same(merged.follow(pair, mask), followed(small_networks, pair, mask))
+
+
 def test_parts_equal_the_plain_form(
     network: EditNetwork, small_networks: Networks, pair: Tensor
 ) -> None:
