@@ -7,7 +7,6 @@ a thread that stands for the publisher.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import platform
@@ -44,7 +43,6 @@ from vcam.frame.slots import FrameSlots
 _NS = 1_000_000_000
 _WARM_UP_S = 1.0
 _ALONE_SHARE = 0.3  # of a run's seconds, for each stage alone
-_IN_FLIGHT = 2  # frames under way in the free run: one at the landmarks, one at the edit
 _REFERENCE_SIZE = 512
 
 Quantiles = dict[str, float]
@@ -205,7 +203,7 @@ class _Engine:
         shared.figures.times = StageTimes(window_ns=round(self._seconds * _NS))
         shared.tell(slots=FrameSlots.attach(slots.name, width, height))
         parts = Parts(
-            open_source=lambda *_, **__: self._source(how, reader.room),
+            open_source=lambda *_, **__: self._source(how, shared.figures),
             editor=lambda *_: self._editor,
             tracker=rooms.load_tracker,
             shape_face=rooms.shape_face,
@@ -219,10 +217,10 @@ class _Engine:
             raise shared.error
         return result
 
-    def _source(self, how: str, room: threading.BoundedSemaphore) -> Source:
+    def _source(self, how: str, figures: Figures) -> Source:
         if how == "paced":
             return ArraySource(self._held, fps=self._orders.settings.fps, lockstep=False)
-        return _FreeSource(self._held, self._info, room)
+        return _FreeSource(self._held, self._info, figures)
 
     def _watch(self, shared: Shared, reader: _Reader) -> dict[str, Any]:
         """Wait until frames come, let it run, look, and end the engine."""
@@ -251,21 +249,16 @@ class _Engine:
 
 
 class _FreeSource:
-    """Gives the next picture as soon as the engine has room, so that it runs as fast as it can."""
+    """Gives the next picture as soon as none waits, so that the engine runs as fast as it can."""
 
-    def __init__(
-        self, held: Sequence[Pixels], info: SourceInfo, room: threading.BoundedSemaphore
-    ) -> None:
+    def __init__(self, held: Sequence[Pixels], info: SourceInfo, figures: Figures) -> None:
         self.info = info
-        self._pictures, self._room = itertools.cycle(held), room
+        self._pictures, self._figures = itertools.cycle(held), figures
 
     def read(self) -> Pixels | None:
-        """The next picture; those that went nowhere, for want of a face, are waited for briefly."""
-        if not self._room.acquire(timeout=1.0):
-            with contextlib.suppress(ValueError):  # all places are free again
-                while True:
-                    self._room.release()
-            self._room.acquire()
+        """The next picture, once the landmarks and the edit have each taken theirs."""
+        for mailbox in reversed(self._figures.mailboxes):
+            mailbox.wait_until_empty(1.0)
         return next(self._pictures)
 
     def close(self) -> None:
@@ -275,13 +268,11 @@ class _FreeSource:
 class _Reader:
     """Stands for the daemon: copies each frame out of the slots as soon as it hears of it.
 
-    delays_ns: from capture to the end of the copy, one for each frame. room: places for frames
-    under way in the free run.
+    delays_ns: from capture to the end of the copy, one for each frame.
     """
 
     def __init__(self, slots: FrameSlots) -> None:
         self.delays_ns: list[int] = []
-        self.room = threading.BoundedSemaphore(_IN_FLIGHT)
         self._slots = slots
         self._news = threading.Event()
         self._copy = np.empty((slots.height, slots.width, 3), np.uint8)
@@ -290,8 +281,6 @@ class _Reader:
         """An event of the engine's."""
         if event["kind"] == "frame":
             self._news.set()
-            with contextlib.suppress(ValueError):  # room for more than there is
-                self.room.release()
 
     def run(self, stop: threading.Event) -> None:
         """Copy the newest frame until told to stop."""

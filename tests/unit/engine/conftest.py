@@ -15,15 +15,15 @@ from vcam.config.library import ReferenceLibrary
 
 @pytest.fixture
 def library(tmp_path) -> ReferenceLibrary:
-    """Two built-in references of a few pixels, none of the user's."""
+    """Three built-in references of a few pixels, none of the user's."""
     folder: Path = tmp_path / "built-in"
     folder.mkdir()
-    for number, name in enumerate(("vera", "adam")):
+    for number, name in enumerate(("vera", "adam", "mia")):
         _, encoded = cv2.imencode(".webp", np.full((8, 8, 3), 40 * number + 40, np.uint8))
         (folder / f"{name}.webp").write_bytes(encoded.tobytes())
         card = {"id": name, "title": name, "tags": {}, "landmarks": [[1.0, 2.0]] * 478}
         (folder / f"{name}.json").write_text(json.dumps(card))
-    (folder / "index.json").write_text('["vera", "adam"]')
+    (folder / "index.json").write_text('["vera", "adam", "mia"]')
     return ReferenceLibrary(tmp_path / "own", folder)
 
 

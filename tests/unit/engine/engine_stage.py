@@ -89,10 +89,10 @@ class FakeEditor:
     def edit(self, frame, face, shape, layers, out):
         """Style the frame, after the time it takes."""
         time.sleep(self.work_s)
-        if frame.pixels[0, 0, 0] == SPOILT:
-            raise FrameError("frame-failed", "This frame cannot be edited.", "")
         assert len(shape.layers) == len(layers)
         out.reshape(-1, 3)[1:] = STYLED
+        if frame.pixels[0, 0, 0] == SPOILT:
+            raise FrameError("frame-failed", "This frame cannot be edited.", "")
 
 
 @dataclass

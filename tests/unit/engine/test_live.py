@@ -92,11 +92,13 @@ def test_a_slow_edit_has_its_cores_to_itself(make_stage):
 def test_buffers_go_round(make_stage):
     """However many frames pass, dropped, faceless and edited ones, they lie in the same buffers."""
     values = [9, 9, 9, NO_FACE, SPOILT]
-    stage = make_stage(editor=FakeEditor(work_s=0.01), pictures=[picture(v) for v in values])
-    stage.pictures = [one.repeat(2, 0).repeat(2, 1) for one in stage.pictures]
+    stage = make_stage(editor=FakeEditor(work_s=0.04), tracker=FakeTracker(work_s=0.012), fps=300.0)
+    stage.pictures = [picture(value).repeat(2, 0).repeat(2, 1) for value in values]
     stage.start()
-    stage.wait_for_frames(40)
-    assert len(stage.tracker.looked_at) > 50
+    stage.wait_for_frames(12)
+    captured, shaped = stage.engine._shared.figures.mailboxes
+    assert captured.replaced > 10
+    assert shaped.replaced > 10
     assert len(set(stage.tracker.looked_at)) <= 6
 
 
@@ -228,9 +230,10 @@ def test_a_missing_source_is_tried_again_without_haste(make_stage):
 def test_a_source_that_auto_found_is_the_one_that_is_opened_again(make_stage):
     """After a pause the same camera comes back, not whatever `auto` would find now."""
     stage = make_stage()
-    open_auto = stage.open
+    open_auto, asked = stage.open, []
 
     def find(spec, **given):
+        asked.append(spec)
         return open_auto("camera:found" if spec == "auto" else spec, **given)
 
     stage.open = find
@@ -240,8 +243,8 @@ def test_a_source_that_auto_found_is_the_one_that_is_opened_again(make_stage):
     stage.change(paused=True)
     stage.wait(lambda: not stage.sources[0].is_open)
     stage.change(paused=False)
-    stage.wait(lambda: len(stage.opened) == 2)
-    assert stage.opened == ["camera:found", "camera:found"]
+    stage.wait(lambda: len(asked) == 2)
+    assert asked == ["auto", "camera:found"]
 
 
 def test_another_source_is_opened_at_once(make_stage):
@@ -269,11 +272,11 @@ def test_another_model_is_loaded_while_the_camera_stays(make_stage):
     assert len(stage.opened) == 1
 
 
-def test_a_spoilt_frame_costs_one_frame(make_stage):
-    """A frame that cannot be edited is not shown, and nothing else comes of it."""
+def test_a_spoilt_frame_costs_one_frame(make_stage, short_patience):
+    """A frame that cannot be edited is not shown, and nothing else comes of it, however often."""
     stage = make_stage(pictures=[picture(9), picture(SPOILT)])
-    stage.start()
-    stage.wait_for_frames(6)
+    stage.start(on_trouble="pass")
+    stage.wait_for_frames(30)
     assert {(f.value, f.paint) for f in stage.frames} == {(9, STYLED)}
     assert stage.told("trouble") == []
 

@@ -52,19 +52,19 @@ def test_a_reference_that_cannot_be_loaded_leaves_the_previous_one(
     stylist, library, told, tmp_path, damage
 ):
     """The face stays the last one that worked, and the trouble is told until it is over."""
-    stylist.orders(parse({"layers": [{"reference": "vera"}]}), 1)
+    stylist.orders(parse({"layers": [{"reference": "adam"}]}), 1)
     folder = tmp_path / "built-in"
     match damage:
         case "card":
-            (folder / "adam.json").write_text("{")
+            (folder / "mia.json").write_text("{")
         case "picture":
-            (folder / "adam.webp").write_bytes(b"no picture")
+            (folder / "mia.webp").write_bytes(b"no picture")
         case "landmarks":
-            (folder / "adam.json").write_text('{"landmarks": [[1, 2], [3]]}')
+            (folder / "mia.json").write_text('{"landmarks": [[1, 2], [3]]}')
         case _:
-            (folder / "index.json").write_text('["vera"]')
-    orders = stylist.orders(parse({"layers": [{"reference": "adam"}]}), 2)
-    assert orders.layers[0].reference.id == "vera"
+            (folder / "index.json").write_text('["vera", "adam"]')
+    orders = stylist.orders(parse({"layers": [{"reference": "mia"}]}), 2)
+    assert orders.layers[0].reference.id == "adam"
     stylist.orders(parse({}), 3)
     codes = [error and error.code for error in told]
     assert codes == [None, "reference-unknown" if damage == "gone" else "reference-missing", None]
