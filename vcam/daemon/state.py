@@ -20,7 +20,7 @@ NO_FACE_LIMIT_MS = 2000.0
 _SLOW_SHARE = 0.8  # below this share of the wanted rate the user is told
 
 _SEEN_IN_TROUBLE = {
-    "hold": "Others see the last styled picture for 2 s, then a slate.",
+    "hold": "For 2 s others see the last styled picture, then a slate.",
     "slate": "Others see a slate.",
     "pass": "Others see your own picture, as you chose.",
 }
@@ -95,7 +95,7 @@ def judge(
         )
     if facts.stage or not facts.has_made_frames:
         doing = facts.stage or "waiting for the first picture"
-        return Judgement("starting", f"{doing[:1].upper()}{doing[1:]}.", STARTING)
+        return Judgement("starting", _sentence(doing), STARTING)
     if bypass:
         return Judgement("bypass", "Others see your own face, as you chose.", STARTING)
     if strength == 0:
@@ -117,13 +117,19 @@ def notes(
     said: list[str] = []
     is_editing = facts.has_made_frames and not facts.stage and facts.no_face_ms == 0
     if is_editing and 0 < fps_out < _SLOW_SHARE * fps_wanted:
-        where = "the CPU" if device == "cpu" else device
+        is_cpu = device.lower().startswith("cpu")
         said.append(
-            f"Running on {where}: about {fps_out:.0f} frames a second of {fps_wanted:.0f}."
-            + (" A graphics card with CUDA is many times faster." if device == "cpu" else "")
+            f"Running on {'the CPU' if is_cpu else device}: about {fps_out:.0f} of "
+            f"{fps_wanted:.0f} frames a second."
+            + (" A graphics card is many times faster." if is_cpu else "")
         )
     if engine_note:
-        said.append(engine_note)
+        said.append(_sentence(engine_note))
     if facts.reference is not None:
         said.append(f"{facts.reference} {facts.reference.hint}")
     return said
+
+
+def _sentence(text: str) -> str:
+    """A half sentence with a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."

@@ -22,6 +22,7 @@ from vcam.frame.slots import FrameSlots
 ENGINE = "vcam.engine"
 
 _FINISH_S = 0.8  # an engine that has been told to stop gets this long
+_HOPELESS = frozenset({"weights-missing", "weights-damaged", "device-missing", "setting-invalid"})
 _LATE_S = 0.5  # the watching thread woke this much too late: the whole machine stood still
 
 
@@ -45,7 +46,7 @@ class EngineListener(Protocol):
         ...
 
     def engine_ended(self, error: VcamError | None) -> None:
-        """It ended by itself: the clip is over (None), or why it cannot go on. Not replaced."""
+        """It ended by itself: the clip is over (None), or why no engine can go on. Not replaced."""
         ...
 
 
@@ -126,6 +127,7 @@ class Supervisor:
         self._changed = threading.Condition(threading.RLock())
         self._settings: SettingsCommand | None = None
         self._child: ChildProcess | None = None
+        self._has_framed = False
         self._is_stopping = False
         self._is_idle = False
         self._retry = False
@@ -188,17 +190,27 @@ class Supervisor:
             error = self._run_engine(run)
             if self._is_stopping:
                 return
-            if error is None and run.last_word is not None:  # it ended in order
-                self._listener.engine_ended(_error_of(run.last_word["error"]))
-            elif error is not None and self._is_restarting and self._budget.spend(self._clock()):
+            if error is None or not self._is_worth_replacing(run, error):
+                self._listener.engine_ended(error)
+            elif self._is_restarting and self._budget.spend(self._clock()):
                 self._listener.engine_lost(error, is_replaced=True)
                 continue
-            elif error is not None:
+            else:
                 self._listener.engine_lost(self._final(error), is_replaced=False)
             self._wait_for_retry()
 
+    def _is_worth_replacing(self, run: _Run, error: VcamError) -> bool:
+        """Whether another engine may do better than one that ended with this error.
+
+        After a crash it may. After the engine's own last word it may if engines have made frames
+        before, unless the word is one that every engine would say.
+        """
+        if run.last_word is None:
+            return True
+        return self._has_framed and error.code not in _HOPELESS
+
     def _run_engine(self, run: _Run) -> VcamError | None:
-        """One engine from start to end. Returns: how it was lost, None if it ended in order."""
+        """One engine from start to end. Returns: why it ended, None if there was nothing wrong."""
         try:
             child = self._begin(run)
         except OSError as error:
@@ -241,7 +253,7 @@ class Supervisor:
         return 0.0
 
     def _end(self, run: _Run, child: ChildProcess, hung_s: float) -> VcamError | None:
-        """See the engine off. Returns: how it was lost, or None if it ended in order."""
+        """See the engine off. Returns: why it ended, None if there was nothing wrong."""
         status = child.kill() if hung_s or run.failure else child.finish(_FINISH_S)
         with self._changed:
             self._changed.wait_for(lambda: run.at_end, timeout=0.5)  # its reader has read all
@@ -257,7 +269,7 @@ class Supervisor:
                 f"{self._log} has its last words; a busy machine may need a smaller size",
             )
         if run.last_word is not None:
-            return None
+            return _error_of(run.last_word["error"])
         return DaemonError(
             "engine-lost",
             f"The engine {describe_end(status)} without a word.",
@@ -302,7 +314,7 @@ class Supervisor:
         if kind == "source":
             self._provide_slots(run, event)
         elif kind == "frame" and not run.has_framed:
-            run.has_framed = True
+            run.has_framed = self._has_framed = True
             if run.slots is not None:
                 run.slots.unlink()
 

@@ -319,8 +319,8 @@ def test_status_tells_device_note_and_figures(desk):
     assert status["engine"]["device"] == "cpu"
     assert status["engine"]["dropped"] == 7
     assert status["size"] == (1280, 720)
-    assert any("about 2 frames a second" in note for note in status["notes"])
-    assert "no GPU was found" in status["notes"]
+    assert any("about 2 of 30 frames a second" in note for note in status["notes"])
+    assert "No GPU was found." in status["notes"]
 
 
 def test_a_failing_sink_is_a_note(desk):

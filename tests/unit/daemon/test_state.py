@@ -77,8 +77,8 @@ def test_strength_zero_is_said():
 
 def test_a_slow_cpu_is_said_with_its_rate_and_cure():
     """Whoever sees two frames a second is told why and what would help."""
-    (said,) = notes(facts(), device="cpu", engine_note="", fps_out=2.1, fps_wanted=30)
-    assert "CPU: about 2 frames a second" in said
+    (said,) = notes(facts(), device="CPU, 2 threads", engine_note="", fps_out=2.1, fps_wanted=30)
+    assert "CPU: about 2 of 30 frames a second" in said
     assert "graphics card" in said
 
 

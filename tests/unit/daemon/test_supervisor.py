@@ -296,6 +296,35 @@ def test_an_engine_that_cannot_go_on_says_why(bench):
     assert not one.born.acquire(timeout=0.2)
 
 
+def test_an_engine_that_failed_at_work_is_replaced(bench):
+    """An error that ends an engine which has made frames costs that engine, not the camera."""
+    one = bench()
+    engine = one.next_engine()
+    engine.say(SOURCE)
+    engine.say({"kind": "frame", "seq": 0})
+    record = {"code": "out-of-memory", "message": "Out of memory.", "hint": "close others"}
+    engine.say({"kind": "ended", "error": record})
+    engine.die(1)
+    one.next_engine()
+    ((error, is_replaced),) = one.notes.lost
+    assert (error.code, is_replaced) == ("out-of-memory", True)
+    assert one.notes.ended == []
+
+
+def test_a_model_that_is_not_there_is_not_tried_again(bench):
+    """What every engine would say ends the tries, also after frames were made."""
+    one = bench()
+    engine = one.next_engine()
+    engine.say(SOURCE)
+    engine.say({"kind": "frame", "seq": 0})
+    record = {"code": "weights-missing", "message": "No such weights.", "hint": "see the list"}
+    engine.say({"kind": "ended", "error": record})
+    engine.die(1)
+    one.notes.wait(lambda: one.notes.ended)
+    assert one.notes.ended[0].code == "weights-missing"
+    assert not one.born.acquire(timeout=0.2)
+
+
 def test_lockstep_is_never_begun_again(bench):
     """A crash in lockstep ends the run: a second engine would write the clip's start twice."""
     one = bench(is_restarting=False)

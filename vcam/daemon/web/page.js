@@ -76,7 +76,7 @@ function showSwitch(id, isOn, whenOn, whenOff) {
 function showStatus(status) {
   const { engine, published, error } = status;
   const badge = find("state");
-  badge.dataset.state = status.state;
+  badge.dataset.state = document.body.dataset.state = status.state;
   setText(badge, status.state);
   setText(find("reason"), status.reason);
   setText(find("hint"), error?.hint ?? "");
@@ -87,15 +87,15 @@ function showStatus(status) {
   setText(find("fps"), isRunning ? `${published.fps.toFixed(0)} fps` : "–");
   setText(find("delay"), isRunning ? `${published.delay_ms[0].toFixed(0)} ms` : "–");
   find("delay").title = `95 of 100 pictures within ${published.delay_ms[1].toFixed(0)} ms`;
-  setText(find("device"), engine.device ? `${engine.device} · ${engine.model}` : "–");
+  setText(find("device"), engine.device || "–");
+  find("device").title = engine.model && `model ${engine.model}`;
   setText(find("source"), status.source ?? "–");
   showNotes(status.notes);
 
   const mirrors = isMirrored && published.shown !== "slate"; // a slate is there to be read
   preview.classList.toggle("mirrored", mirrors);
   find("mirrored").hidden = !mirrors;
-  preview.width = status.size[0];
-  preview.height = status.size[1];
+  preview.parentElement.style.setProperty("--shape", status.size.join(" / "));
 
   if (status.faces_revision !== facesRevision) {
     facesRevision = status.faces_revision;
