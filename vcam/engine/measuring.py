@@ -33,7 +33,7 @@ from vcam.engine import parts as rooms
 from vcam.engine.live import run_live
 from vcam.engine.parts import FaceEditor, Parts, Tracker
 from vcam.engine.protocol import Event
-from vcam.engine.shared import Shared
+from vcam.engine.shared import Figures, Shared
 from vcam.engine.stages import StageTimes
 from vcam.engine.styling import Orders, Stylist
 from vcam.errors import SourceError, VcamError
