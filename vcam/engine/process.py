@@ -9,11 +9,14 @@ from __future__ import annotations
 import ctypes
 import faulthandler
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import threading
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import IO, NamedTuple, TextIO
 
 from vcam.engine.no_network import deny_network
@@ -23,6 +26,8 @@ from vcam.errors import VcamError
 BEAT_S = 0.25
 
 _PR_SET_PDEATHSIG = 1
+_NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
+_NVIDIA_CUDA_DEVICE = Path("/dev/nvidia-uvm")
 
 
 class Pipes(NamedTuple):
@@ -58,8 +63,24 @@ def isolate() -> None:
     """
     os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE")
     os.environ.update(GLOG_minloglevel="2", TF_CPP_MIN_LOG_LEVEL="2")
+    load_nvidia_module()
     if not deny_network():
         note("this system offers no means to take the network from a process")
+
+
+def load_nvidia_module() -> None:
+    """Linux: have NVIDIA's kernel module for CUDA loaded, if the driver is there and it is not.
+
+    CUDA does this itself at its first use, through a setuid helper; once the network is denied no
+    helper gains rights any more, and the model would run on the CPU without anybody knowing why.
+    """
+    helper = shutil.which("nvidia-modprobe")
+    if helper is None or not _NVIDIA_DRIVER.exists() or _NVIDIA_CUDA_DEVICE.exists():
+        return
+    try:
+        subprocess.run([helper, "-u", "-c=0"], check=False, timeout=5.0)  # noqa: S603 - fixed words
+    except (OSError, subprocess.TimeoutExpired) as error:
+        note(f"NVIDIA's kernel module could not be loaded: {error}")
 
 
 def divert_native_output() -> TextIO:

@@ -67,3 +67,29 @@ def test_other_systems_are_told(monkeypatch):
 
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     assert deny_network() is False
+
+
+@enforced
+@pytest.mark.parametrize(
+    ("driver", "device", "helped"), [(1, 0, True), (1, 1, False), (0, 0, False)]
+)
+def test_cuda_is_made_ready_before(tmp_path, monkeypatch, driver, device, helped):
+    """Where NVIDIA's driver waits for its setuid helper, the helper runs while it still can.
+
+    Afterwards no process gains rights any more, and CUDA would silently be missing.
+    """
+    from vcam.engine import process
+
+    for name, exists in (("_NVIDIA_DRIVER", driver), ("_NVIDIA_CUDA_DEVICE", device)):
+        monkeypatch.setattr(process, name, tmp_path / name)
+        if exists:
+            (tmp_path / name).touch()
+    helper = tmp_path / "nvidia-modprobe"
+    helper.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/called\n')
+    helper.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    process.load_nvidia_module()
+    called = tmp_path / "called"
+    assert (called.read_text().strip() if called.exists() else None) == (
+        "-u -c=0" if helped else None
+    )
