@@ -23,6 +23,7 @@ from vcam.frame.slots import FrameSlots
 
 LOCKSTEP_FRAMES = 20
 LOCKSTEP_SIZE = (160, 120)
+HANG_AFTER = 20
 
 
 class FakeEngine:
@@ -62,7 +63,7 @@ class FakeEngine:
 
     def beat(self) -> None:
         """Say the status four times a second, until it is to hang."""
-        while not (self.settings.model == "hang" and self.made > 5):
+        while not (self.settings.model == "hang" and self.made > HANG_AFTER):
             bare = self.settings.model == "bare"
             self.say(
                 kind="status",
@@ -108,7 +109,7 @@ class FakeEngine:
         """A bar that moves over a ground whose red follows the strength."""
         slots, settings = self.slots, self.settings
         assert slots is not None
-        if settings.paused or (settings.model == "hang" and self.made > 5):
+        if settings.paused or (settings.model == "hang" and self.made > HANG_AFTER):
             return
         if settings.model == "crash" and self.made > 5:
             os._exit(1)

@@ -6,8 +6,7 @@ import argparse
 import os
 import signal
 import sys
-import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -55,11 +54,11 @@ def main(arguments: argparse.Namespace) -> int:
         ),
         line.say,
     )
-    with _signals() as wanted_end:
+    with _signals(program.ask_to_end):
         program.start()
         try:
             _introduce(program, line)
-            while not wanted_end.is_set() and not program.wait(_SHOW_S):
+            while not program.wait(_SHOW_S):
                 line.show(program.status())
         finally:
             line.end()
@@ -125,18 +124,17 @@ def _introduce(program: Program, line: StatusLine) -> None:
 
 
 @contextmanager
-def _signals() -> Generator[threading.Event]:
-    """An event that Ctrl-C and the system's wish to end us set."""
-    wanted_end = threading.Event()
+def _signals(end: Callable[[], None]) -> Generator[None]:
+    """Ctrl-C and the system's wish to end us call `end`."""
 
     def ask(_number: int, _frame: object) -> None:
-        wanted_end.set()
+        end()
 
     names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
     before = {number: signal.signal(number, ask) for number in numbers}
     try:
-        yield wanted_end
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

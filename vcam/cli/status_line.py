@@ -31,13 +31,13 @@ class StatusLine:
     def say(self, sentence: str) -> None:
         """Print a sentence; from any thread."""
         with self._lock:
+            self._said.add(_gist(sentence))
             self._write(f"{_ERASE if self._line else ''}{sentence}\n{self._line}")
 
     def show(self, status: Status) -> None:
         """Bring the line up to date, and say what is new."""
         for note in status["notes"]:
-            if (gist := _gist(note)) not in self._said:
-                self._said.add(gist)
+            if _gist(note) not in self._said:
                 self.say(note)
         if self._is_live:
             columns = shutil.get_terminal_size().columns
@@ -70,7 +70,8 @@ def one_line(status: Status) -> str:
     return "  ".join(
         (
             status["state"],
-            f"{engine['fps_in']:.0f} fps in, {published['fps']:.0f} out",
+            f"{engine['fps_in']:.0f} fps in, {engine['fps_out']:.0f} styled, "
+            f"{published['fps']:.0f} out",
             f"delay {p50_ms:.0f} ms, p95 {p95_ms:.0f}",
             f"dropped {engine['dropped'] + published['dropped']}",
             engine["device"] or "-",

@@ -205,6 +205,7 @@ class Controller:
                         no_face_ms=event["no_face_ms"],
                         stages_ms=event["stages_ms"],
                     )
+                    facts.note_rate(event["fps_out"], self._fps_wanted())
                 case "trouble":
                     record = event["error"]
                     setattr(facts, event["where"], None if record is None else from_record(record))
@@ -278,12 +279,16 @@ class Controller:
                 device=self._engine["device"],
                 engine_note=self._engine_note,
                 fps_out=self._engine["fps_out"],
-                fps_wanted=min(self._fps, self._engine["fps_in"] or self._fps),
+                fps_wanted=self._fps_wanted(),
             ),
             *(f"{name}: {error['message']} {error['hint']}" for name, error in failing),
             *self._notices,
             *self._waiting(),
         ]
+
+    def _fps_wanted(self) -> float:
+        """What a fast enough engine would make of this source."""
+        return min(self._fps, self._engine["fps_in"] or self._fps)
 
     def _judge(self) -> Judgement:
         settings = self._settings

@@ -130,9 +130,9 @@ class Program:
         self._supervisor.start(self.controller.settings_command())
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for the run's own end: the clip's, the frame limit's, or an error's.
+        """Wait for the run's end: the clip's, the frame limit's, an error's, or the user's wish.
 
-        Returns: whether it has ended; `error` says why if it was not meant to.
+        Returns: whether it is there; `error` says why if it was not meant to be.
         """
         deadline_s = time.monotonic() + timeout_s
         while not self._is_over():
@@ -141,6 +141,10 @@ class Program:
                 return False
             self._over.wait(min(_POLL_S, left_s))
         return True
+
+    def ask_to_end(self) -> None:
+        """Let `wait` return now; fit for a signal handler."""
+        self._over.set()
 
     def _is_over(self) -> bool:
         publisher = self._publisher

@@ -17,7 +17,8 @@ State = Literal["starting", "styled", "bypass", "paused", "problem"]
 NO_FACE_LIMIT_MS = 2000.0
 """A face that is gone for longer is trouble; an empty chair is too."""
 
-_SLOW_SHARE = 0.8  # below this share of the wanted rate the user is told
+_SLOW_SHARE = 0.8  # below this share of the wanted rate the engine is slow
+_SLOW_BEATS = 12  # and the user is told if it stays so for three seconds of status events
 
 _SEEN_IN_TROUBLE = {
     "hold": "For 2 s others see the last styled picture, then a slate.",
@@ -39,6 +40,7 @@ class Facts:
 
     stage: what it is doing while it loads, empty once it edits.
     has_made_frames: since its start, or since the last pause.
+    slow_beats: for how many status events in a row it has been slower than wanted.
     lost: how the engine was lost, until another one has made a frame.
     source, edit, reference: the trouble it reports, until it says that it is over.
     """
@@ -46,6 +48,7 @@ class Facts:
     stage: str = "starting the engine"
     has_made_frames: bool = False
     no_face_ms: float = 0.0
+    slow_beats: int = 0
     lost: VcamError | None = None
     source: VcamError | None = None
     edit: VcamError | None = None
@@ -54,7 +57,14 @@ class Facts:
     def forget_engine(self) -> None:
         """A new engine begins: what the last one said is over."""
         self.stage, self.has_made_frames, self.no_face_ms = "starting the engine", False, 0.0
+        self.slow_beats = 0
         self.source = self.edit = self.reference = None
+
+    def note_rate(self, fps_out: float, fps_wanted: float) -> None:
+        """One more status event's rate; one without a face says nothing about the machine."""
+        is_editing = self.has_made_frames and not self.stage and self.no_face_ms == 0
+        is_slow = is_editing and fps_out < _SLOW_SHARE * fps_wanted
+        self.slow_beats = self.slow_beats + 1 if is_slow else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +116,16 @@ def judge(
 
 
 def notes(
-    facts: Facts,
-    *,
-    device: str,
-    engine_note: str,
-    fps_out: float,
-    fps_wanted: float,
+    facts: Facts, *, device: str, engine_note: str, fps_out: float, fps_wanted: float
 ) -> list[str]:
     """What the user should know besides the state: slowness and its cause, a face left out."""
     said: list[str] = []
-    is_editing = facts.has_made_frames and not facts.stage and facts.no_face_ms == 0
-    if is_editing and 0 < fps_out < _SLOW_SHARE * fps_wanted:
+    if facts.slow_beats >= _SLOW_BEATS:
         is_cpu = device.lower().startswith("cpu")
+        rate = f"about {fps_out:.0f}" if fps_out >= 1 else "less than 1"
         said.append(
-            f"Running on {'the CPU' if is_cpu else device}: about {fps_out:.0f} of "
-            f"{fps_wanted:.0f} frames a second."
-            + (" A graphics card is many times faster." if is_cpu else "")
+            f"Running on {'the CPU' if is_cpu else device}: {rate} of {fps_wanted:.0f} frames a "
+            f"second.{' A graphics card is many times faster.' if is_cpu else ''}"
         )
     if engine_note:
         said.append(_sentence(engine_note))

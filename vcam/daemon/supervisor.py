@@ -21,7 +21,7 @@ from vcam.frame.slots import FrameSlots
 
 ENGINE = "vcam.engine"
 
-_FINISH_S = 0.8  # an engine that has been told to stop gets this long
+_FINISH_S = 0.6  # an engine that has been told to stop gets this long
 _HOPELESS = frozenset({"weights-missing", "weights-damaged", "device-missing", "setting-invalid"})
 _LATE_S = 0.5  # the watching thread woke this much too late: the whole machine stood still
 

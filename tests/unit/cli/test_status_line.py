@@ -22,7 +22,13 @@ def status(**known):
         "reason": "Your face follows “Mira”.",
         "notes": [],
         "reference": {"id": "mira", "title": "Mira"},
-        "engine": {"device": "cpu", "model": "face256", "fps_in": 30.0, "dropped": 3},
+        "engine": {
+            "device": "cpu",
+            "model": "face256",
+            "fps_in": 30.0,
+            "fps_out": 2.0,
+            "dropped": 3,
+        },
         "published": {"fps": 29.9, "delay_ms": (24.2, 31.0), "dropped": 1},
         **known,
     }
@@ -31,7 +37,7 @@ def status(**known):
 def test_one_line_has_what_a_user_asks():
     """State, rates, delay, drops, device, model and face."""
     assert one_line(status()) == (
-        "styled  30 fps in, 30 out  delay 24 ms, p95 31  dropped 4  cpu  face256  mira"
+        "styled  30 fps in, 2 styled, 30 out  delay 24 ms, p95 31  dropped 4  cpu  face256  mira"
     )
 
 
@@ -76,9 +82,10 @@ def test_elsewhere_only_changes_are_printed(seconds):
 
 
 def test_a_note_is_said_once():
-    """The same note with another rate is no news."""
+    """The same note with another rate is no news, nor is one that was said as a sentence."""
     stream = io.StringIO()
     line = StatusLine(stream)
+    line.say("Running on the CPU: about 1 frames a second.")
     for rate in (2, 3):
         line.show(status(notes=[f"Running on the CPU: about {rate} frames a second."]))
     assert stream.getvalue().count("Running on the CPU") == 1

@@ -314,7 +314,8 @@ def test_a_file_run_keeps_its_source_and_sinks(changes):
 
 def test_status_tells_device_note_and_figures(desk):
     """Page and command line read device, reason for it, rates and delay from one record."""
-    desk.status_event(fps_out=2.0, dropped=7, stages_ms={"edit": [400.0, 450.0]})
+    for _ in range(12):
+        desk.status_event(fps_out=2.0, dropped=7, stages_ms={"edit": [400.0, 450.0]})
     status = desk.controller.status()
     assert status["engine"]["device"] == "cpu"
     assert status["engine"]["dropped"] == 7

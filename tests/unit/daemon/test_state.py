@@ -75,19 +75,27 @@ def test_strength_zero_is_said():
     assert "Strength is 0" in judged(facts(), strength=0.0).reason
 
 
-def test_a_slow_cpu_is_said_with_its_rate_and_cure():
-    """Whoever sees two frames a second is told why and what would help."""
-    (said,) = notes(facts(), device="CPU, 2 threads", engine_note="", fps_out=2.1, fps_wanted=30)
-    assert "CPU: about 2 of 30 frames a second" in said
+def slow(fps_out=2.0, beats=12, **known):
+    """An engine that has been this slow for so many status events."""
+    one = facts(**known)
+    for _ in range(beats):
+        one.note_rate(fps_out, 30)
+    return one
+
+
+@pytest.mark.parametrize(("fps_out", "rate"), [(2.1, "about 2 of 30"), (0.0, "less than 1 of 30")])
+def test_a_slow_cpu_is_said_with_its_rate_and_cure(fps_out, rate):
+    """Whoever sees two frames a second, or fewer, is told why and what would help."""
+    (said,) = notes(
+        slow(fps_out), device="CPU, 2 threads", engine_note="", fps_out=fps_out, fps_wanted=30
+    )
+    assert f"the CPU: {rate} frames a second" in said
     assert "graphics card" in said
 
 
-def test_a_fast_engine_is_silent():
-    """No note when there is nothing to say."""
-    assert notes(facts(), device="cuda:0", engine_note="", fps_out=29.8, fps_wanted=30) == []
-
-
-def test_no_rate_is_judged_while_there_is_no_face():
-    """A rate measured on an empty chair says nothing about the machine."""
-    empty = facts(no_face_ms=500.0)
-    assert notes(empty, device="cpu", engine_note="", fps_out=2, fps_wanted=30) == []
+@pytest.mark.parametrize(
+    "known", [slow(29.8), slow(2, beats=11), slow(2, no_face_ms=500.0), slow(2, stage="loading")]
+)
+def test_no_word_of_slowness_without_cause(known):
+    """Not for a fast engine, a moment, an empty chair or one that loads."""
+    assert notes(known, device="cpu", engine_note="", fps_out=2, fps_wanted=30) == []

@@ -84,9 +84,11 @@ function showStatus(status) {
   document.title = `${status.state} · vcam`;
 
   const isRunning = published.frames > 0 && published.shown !== "slate";
-  setText(find("fps"), isRunning ? `${published.fps.toFixed(0)} fps` : "–");
-  setText(find("delay"), isRunning ? `${published.delay_ms[0].toFixed(0)} ms` : "–");
-  find("delay").title = `95 of 100 pictures within ${published.delay_ms[1].toFixed(0)} ms`;
+  const fresh = engine.fps_out < 1 ? "< 1" : engine.fps_out.toFixed(0);
+  setText(find("fps"), isRunning ? `${fresh} of ${status.fps.toFixed(0)} fps` : "–");
+  const [p50, p95] = published.delay_ms;
+  setText(find("delay"), isRunning && p50 > 0 ? `${p50.toFixed(0)} ms` : "–");
+  find("delay").title = `95 of 100 pictures within ${p95.toFixed(0)} ms`;
   setText(find("device"), engine.device || "–");
   find("device").title = engine.model && `model ${engine.model}`;
   setText(find("source"), status.source ?? "–");
