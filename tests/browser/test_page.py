@@ -8,7 +8,6 @@ folder the screenshots are kept there.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -17,27 +16,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.browser.chromium import find_browser, open_browser, picture_of
 from tests.fakes.faces import draw_face
 from vcam.client import Client
 from vcam.errors import DaemonError
 
-webdriver = pytest.importorskip("selenium.webdriver")
-
-from selenium.common.exceptions import (  # noqa: E402
-    NoSuchElementException,
-    StaleElementReferenceException,
-)
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-DRIVER = shutil.which("chromedriver")
-
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no Chromium with chromedriver here"),
+    pytest.mark.skipif(find_browser() is None, reason="no Chromium with chromedriver here"),
 ]
 
 WAIT_S = 20
@@ -75,15 +67,9 @@ def client(home):
 
 @pytest.fixture(scope="module")
 def driver(home):
-    """A browser of 1280 x 900."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM or ""
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,900"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield browser
-    browser.quit()
+    """A browser."""
+    with open_browser() as browser:
+        yield browser
 
 
 @pytest.fixture
@@ -121,17 +107,9 @@ def wait(driver, claim):
     WebDriverWait(driver, WAIT_S, 0.05, passing).until(lambda _: claim())
 
 
-def seen(driver):
-    """The preview as it stands on the screen, [H, W, 3] RGB."""
-    png = driver.find_element(By.ID, "preview").screenshot_as_png
-    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
-    assert picture is not None
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-
-
 def ground_red(driver):
     """How red the ground of the fake's picture is."""
-    return float(np.median(seen(driver)[..., 0]))
+    return float(np.median(picture_of(driver)[..., 0]))
 
 
 def face(driver, name):
@@ -142,8 +120,8 @@ def face(driver, name):
 def test_the_page_opens_by_its_link_and_shows_the_picture(page):
     """The link leads to a live picture, leaves no code in the address, and works once."""
     wait(page, lambda: abs(ground_red(page) - RED) < 12)
-    first = seen(page)
-    wait(page, lambda: np.abs(seen(page).astype(int) - first).max() > 100)
+    first = picture_of(page)
+    wait(page, lambda: np.abs(picture_of(page).astype(int) - first).max() > 100)
     assert page.current_url.endswith("/")
     assert "Mira" in page.find_element(By.ID, "reason").text
     assert page.find_element(By.ID, "fps").text != "–"

@@ -50,11 +50,14 @@ def table(report: dict[str, Any]) -> list[str]:
         f"{machine['device']}, {machine['cpu']} ({machine['cores']} cores)",
         f"{report['source']['name']} at {settings['size']}, model {settings['model']}",
         "",
-        f"{'':<24}{'p50':>9}{'p95':>9}",
+        f"{'':<22}{'p50':>11}{'p95':>11}",
     ]
     lines += [_times(f"{stage} alone", times) for stage, times in report["alone_ms"].items()]
     for name in ("free", "paced"):
         run = report[name]
+        if run["frames"] == 0:
+            lines += ["", f"{name}: no frame was done in {run['seconds']:.0f} s; give --seconds 30"]
+            continue
         lines += [
             "",
             f"{name}: {run['fps']:.1f} frames a second, {run['dropped']} dropped, "
@@ -65,4 +68,4 @@ def table(report: dict[str, Any]) -> list[str]:
 
 
 def _times(name: str, times: dict[str, float]) -> str:
-    return f"  {name:<22}{times['p50']:>6.1f} ms{times['p95']:>6.1f} ms"
+    return f"  {name:<20}{times['p50']:>8.1f} ms{times['p95']:>8.1f} ms"

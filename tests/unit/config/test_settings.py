@@ -1,9 +1,11 @@
 """The settings record and the changes that flags, page and programs make to it."""
 
+from pathlib import Path
+
 import pytest
 
-from vcam.config.changes import apply_changes, read_assignment
-from vcam.config.settings import Settings, parse
+from vcam.config.changes import LAYER_ONE, apply_changes, read_assignment
+from vcam.config.settings import Layer, Settings, parse
 from vcam.errors import ConfigError
 
 
@@ -119,3 +121,10 @@ def test_what_is_no_assignment_is_refused(text):
     with pytest.raises(ConfigError) as caught:
         read_assignment(text)
     assert caught.value.code == "setting-invalid"
+
+
+def test_every_setting_is_documented():
+    """docs/settings.md names every setting, every field of a layer and every short name."""
+    text = (Path(__file__).parents[3] / "docs" / "settings.md").read_text()
+    for name in (*Settings.model_fields, *Layer.model_fields, *LAYER_ONE):
+        assert f"`{name}`" in text, name

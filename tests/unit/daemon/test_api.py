@@ -1,6 +1,7 @@
 """The HTTP API: rights, routes, and the one form of every failure."""
 
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -314,3 +315,20 @@ def test_streams_end_with_the_daemon(desk):
     desk.api.end_streams()
     assert len(list(response.response)) <= 2
     response.close()
+
+
+def test_every_address_is_documented(desk):
+    """docs/api.md names every address and method of the API."""
+    text = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
+    for method, address in GUARDED:
+        place = address.replace("/mira", "/ID")
+        named = f"{method} {place}" in text or (method == "POST" and place in text)
+        assert named, (method, place)
+
+
+def test_every_key_of_the_status_is_documented(desk):
+    """docs/api.md explains every key of the status record."""
+    text = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
+    status = desk.ask("GET", "/api/status").get_json()
+    for key in (*status, *status["engine"], *status["published"]):
+        assert f"`{key}`" in text or key == "ok", key
