@@ -6,6 +6,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch.nn import functional as F
@@ -15,7 +16,7 @@ from vcam.errors import EditError, FrameError
 
 @dataclass(frozen=True, slots=True)
 class DeviceChoice:
-    """What was picked. name: for people. note: why it may be slow, empty if it is not."""
+    """What was picked. name: for people. note: why `auto` took no GPU, empty if it did."""
 
     device: torch.device
     dtype: torch.dtype
@@ -28,11 +29,14 @@ def choose_device(wanted: str) -> DeviceChoice:
 
     Raises: EditError if the device asked for is not there.
     """
+    note = ""
     if wanted == "auto":
         if torch.cuda.is_available():
             wanted = "cuda"
+        elif torch.backends.mps.is_available():
+            wanted = "mps"
         else:
-            wanted = "mps" if torch.backends.mps.is_available() else "cpu"
+            wanted, note = "cpu", _why_no_gpu()
     device = torch.device(wanted)
     if device.type == "cuda":
         if not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count():
@@ -52,8 +56,18 @@ def choose_device(wanted: str) -> DeviceChoice:
         device,
         _faster_on_cpu(),
         f"CPU, {torch.get_num_threads()} threads",
-        "the full model makes one to three frames a second on a CPU: the face moves in steps",
+        note,
     )
+
+
+def _why_no_gpu() -> str:
+    """Why `auto` had to take the CPU, with the cure if there is one."""
+    if torch.version.cuda is None and Path("/proc/driver/nvidia/version").exists():
+        return (
+            "there is an NVIDIA card, but this torch was built for the CPU: install a torch build"
+            " for CUDA"
+        )
+    return "no NVIDIA or Apple graphics card was found, so the CPU does the work"
 
 
 def _faster_on_cpu() -> torch.dtype:

@@ -51,6 +51,9 @@ class Editor:
         self.crop_kind: CropKind = weights.card.crop
         with translated(), torch.inference_mode():
             network = EditNetwork(*networks, choice.device, choice.dtype)
+            if choice.device.type == "cuda":  # capture the graph now, not at the first frame
+                side = network.config.size
+                network.follow(torch.zeros(2, 3, side, side), torch.zeros(1, 1, side, side))
             composite = Composite(choice.device)
             self._follow = FollowEdit(network, composite, Palettes(choice.device))
             self._replace = ReplaceEdit(network, composite)
