@@ -19,12 +19,12 @@ from vcam.client import Client
 from vcam.config.changes import apply_changes, read_assignment
 from vcam.config.folders import config_folder, state_folder
 from vcam.config.library import ReferenceLibrary
-from vcam.config.settings import Settings
+from vcam.config.settings import FIRST_BUILT_IN, Layer, Settings
 from vcam.config.store import load_settings
 from vcam.daemon.jobs import Jobs
 from vcam.daemon.program import SETTINGS_FILE, Plan, Program
 from vcam.daemon.references import References
-from vcam.errors import SourceError
+from vcam.errors import ReferencePictureError, SourceError
 
 _SETTING_FLAGS = (
     "source", "mode", "detail", "tone", "strength", "size", "fps", "device", "model", "port",
@@ -39,6 +39,7 @@ def main(arguments: argparse.Namespace) -> int:
     stored, damage = load_settings(config_folder() / SETTINGS_FILE)
     if damage is not None:
         line.say(f"{damage} ({damage.hint})")
+    stored = _without_lost_faces(stored, line)
     changes = changes_of(arguments)
     if arguments.reference is not None:
         changes["reference"] = _reference(arguments.reference, line)
@@ -111,6 +112,20 @@ def _reference(wanted: str, line: StatusLine) -> str:
     line.say(f"Looking for the face in {path.name}.")
     references = References(ReferenceLibrary(), Jobs(state_folder() / "engine.log"))
     return references.add(path)["id"]
+
+
+def _without_lost_faces(stored: Settings, line: StatusLine) -> Settings:
+    """Stored settings whose reference faces are all there; a lost one gives way to the first."""
+    library = ReferenceLibrary()
+    layers: list[Layer] = []
+    for layer in stored.layers:
+        try:
+            library.resolve(layer.reference)
+        except ReferencePictureError as error:
+            line.say(f"{error} The first built-in face takes its place.")
+            layer = layer.model_copy(update={"reference": FIRST_BUILT_IN})
+        layers.append(layer)
+    return stored.model_copy(update={"layers": tuple(layers)})
 
 
 def _introduce(program: Program, line: StatusLine) -> None:

@@ -292,6 +292,17 @@ def test_a_damaged_settings_file_is_said_aloud(vcam, tmp_path):
     assert "settings.damaged-1.toml" in done.stdout
 
 
+def test_a_stored_face_that_is_gone_does_not_bar_the_start(vcam, tmp_path):
+    """A face whose files were removed gives way to the first one, said aloud."""
+    stored = tmp_path / "home" / "config" / "settings.toml"
+    stored.parent.mkdir(parents=True)
+    stored.write_text('[[layers]]\nreference = "ada"\n')
+    done = vcam("run", "--sink", "null", "--frames", 3, "--no-web")
+    assert done.returncode == 0, done.stderr
+    assert "'ada'" in done.stdout
+    assert "takes its place" in done.stdout
+
+
 def _free_port():
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return probe.getsockname()[1]
