@@ -47,15 +47,14 @@ def print_error(error: VcamError) -> None:
 
 def _note_bug(error: Exception) -> VcamError:
     """Write the traceback to the log. Returns: what the user is told."""
-    import traceback
+    import logging
 
-    from vcam.config.folders import state_folder
+    from vcam.cli.log import log_path, log_to_file
 
-    said = "".join(traceback.format_exception(error))
+    said = f"vcam met an error of its own: {error!r}."
     try:
-        log = state_folder() / "vcam.log"
-        with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:
-            file.write(said)
+        log_to_file()
     except (OSError, VcamError):
-        return DaemonError("internal", f"vcam met an error of its own: {error!r}.", "report it")
-    return DaemonError("internal", f"vcam met an error of its own: {error!r}.", f"{log} has it all")
+        return DaemonError("internal", said, "report it")
+    logging.getLogger(__name__).error("a command failed", exc_info=error)
+    return DaemonError("internal", said, f"{log_path()} has it all")

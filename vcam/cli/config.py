@@ -7,6 +7,7 @@ import json
 
 import tomli_w
 
+from vcam.cli.log import log_path
 from vcam.client.note import read_note
 from vcam.config.folders import config_folder, runtime_folder, state_folder
 from vcam.config.store import load_settings
@@ -20,7 +21,8 @@ def main(arguments: argparse.Namespace) -> int:
     files = {
         "settings": str(path),
         "references": str(state_folder() / "references"),
-        "log": str(state_folder() / "engine.log"),
+        "log": str(log_path()),
+        "engine_log": str(state_folder() / "engine.log"),
         "runtime": str(runtime_folder()),
     }
     values = settings.model_dump(mode="json")
@@ -30,7 +32,7 @@ def main(arguments: argparse.Namespace) -> int:
         return 0
     if damage is not None:
         print(f"{damage} ({damage.hint})\n")
-    print("\n".join(f"{name:<10}  {where}" for name, where in files.items()))
-    print(f"{'running':<10}  {'no' if note is None else note['pid']}\n")
+    print("\n".join(f"{name:<11}  {where}" for name, where in files.items()))
+    print(f"{'running':<11}  {'no' if note is None else note['pid']}\n")
     print(tomli_w.dumps(values), end="")
     return 0

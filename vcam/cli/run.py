@@ -14,6 +14,7 @@ from typing import Any
 import vcam
 from vcam.capture import is_file_source
 from vcam.cli.browser import has_display, open_in_browser
+from vcam.cli.log import log_to_file
 from vcam.cli.status_line import StatusLine
 from vcam.client import Client
 from vcam.config.changes import apply_changes, read_assignment
@@ -34,6 +35,7 @@ _SHOW_S = 0.25
 
 def main(arguments: argparse.Namespace) -> int:
     """Run until told to stop, or until the clip or the frames are at their end."""
+    log_to_file()
     line = StatusLine()
     line.say(f"vcam {vcam.__version__} is starting.")
     stored, damage = load_settings(config_folder() / SETTINGS_FILE)

@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ import pytest
 
 from tests.fakes.faces import draw_face
 from tests.fakes.vcam import install
-from vcam.cli import main
+from vcam.cli import main, run
 from vcam.config.library import ReferenceLibrary
 from vcam.daemon import jobs, supervisor
 
@@ -50,11 +51,12 @@ def vcam(monkeypatch, capfd):
     """Run a command in this process, with the fakes in place."""
     monkeypatch.setattr(supervisor, "ENGINE", supervisor.ENGINE)  # put back after the test
     monkeypatch.setattr(jobs, "JOBS", jobs.JOBS)
+    monkeypatch.setattr(run, "log_to_file", lambda: None)  # pytest keeps the log of this process
     library = ReferenceLibrary
     monkeypatch.setattr(library, "__init__", library.__init__)
     install()
 
-    def run(*arguments):
+    def command(*arguments):
         capfd.readouterr()
         try:
             status = main([str(argument) for argument in arguments])
@@ -62,7 +64,7 @@ def vcam(monkeypatch, capfd):
             status = int(ended.code or 0)
         return Done(status, *capfd.readouterr())
 
-    return run
+    return command
 
 
 @pytest.fixture
@@ -192,6 +194,27 @@ def test_a_bug_is_three_lines_and_a_log(tmp_path):
     assert "Traceback" in (tmp_path / "home" / "state" / "vcam.log").read_text()
 
 
+def test_what_goes_wrong_in_a_thread_goes_to_the_log(tmp_path):
+    """Neither log records nor a thread's traceback disturb the terminal's line."""
+    script = (
+        "import logging, threading, vcam.cli.log as log\n"
+        "log.log_to_file()\n"
+        "logging.getLogger('vcam.x').warning('a sink stumbled')\n"
+        "thread = threading.Thread(target=lambda: 1 / 0, name='some thread')\n"
+        "thread.start(); thread.join()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout + done.stderr == ""
+    path = tmp_path / "home" / "state" / "vcam.log"
+    assert "a sink stumbled" in path.read_text()
+    assert "some thread ended" in path.read_text()
+    assert "ZeroDivisionError" in path.read_text()
+    if sys.platform != "win32":
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 def test_a_port_asked_for_by_name_must_be_free(vcam):
     """`--port N` with N taken is status 4; without `--port` another one is used and said."""
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -277,7 +300,7 @@ def test_config_and_cameras_give_json_alone(vcam):
     """With --json the standard output holds JSON and nothing else."""
     config = json.loads(vcam("config", "--json").stdout)
     assert config["settings"]["strength"] == 0.8
-    assert set(config["files"]) == {"settings", "references", "log", "runtime"}
+    assert set(config["files"]) == {"settings", "references", "log", "engine_log", "runtime"}
     assert isinstance(json.loads(vcam("cameras", "--json").stdout), list)
 
 
