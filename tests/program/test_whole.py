@@ -22,13 +22,11 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.browser.chromium import find_browser, open_browser
 from vcam.client import Client
 from vcam.config.library import ReferenceLibrary
 from vcam.errors import DaemonError
 
-webdriver = pytest.importorskip("selenium.webdriver")
-
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 STRACE = shutil.which("strace")
 TRACED = "socket,connect,bind,sendto,sendmsg,sendmmsg"
 START_S = 120.0
@@ -37,7 +35,7 @@ TRACE_S = 30.0
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no Chromium with chromedriver here"),
+    pytest.mark.skipif(find_browser() is None, reason="no Chromium with chromedriver here"),
     pytest.mark.skipif(not STRACE, reason="no strace here"),
 ]
 
@@ -101,12 +99,7 @@ def test_the_page_shows_the_presenter_styled(run: Run, tmp_path: Path) -> None:
 
     The harlequin's white face, in its own palette, makes the dark cheeks light.
     """
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM or ""
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,1000"):
-        options.add_argument(argument)
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    try:
+    with open_browser() as browser:
         browser.get(run.client.open_page_url())
         preview = browser.find_element("id", "preview")
         wait_for(lambda: browser.find_element("id", "state").text == "styled")
@@ -117,8 +110,6 @@ def test_the_page_shows_the_presenter_styled(run: Run, tmp_path: Path) -> None:
         wait_for(lambda: face_lightness(preview.screenshot_as_png) > own + 50)
         folder = Path(os.environ.get("VCAM_SCREENSHOTS") or tmp_path)
         browser.save_screenshot(str(folder / "presenter.png"))
-    finally:
-        browser.quit()
 
 
 def test_nothing_but_loopback_is_ever_called(run: Run) -> None:
