@@ -89,7 +89,7 @@ def _soften(canvas: Pixels8, sigma_px: float) -> Mask:
     """Gaussian blur, 0..1; exactly 0 three sigma away from what was drawn."""
     side = 2 * round(3 * sigma_px) + 1
     blurred = cv2.GaussianBlur(canvas.astype(np.float32), (side, side), sigma_px)
-    return blurred * np.float32(1 / 255)
+    return np.minimum(blurred * np.float32(1 / 255), np.float32(1.0))
 
 
 def _border(width_px: int = 10) -> Mask:
