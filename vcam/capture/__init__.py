@@ -8,7 +8,7 @@ opened, not before.
 from vcam.capture.array import ArraySource
 from vcam.capture.cameras import CameraInfo, list_cameras
 from vcam.capture.fit import Fit, even_size
-from vcam.capture.opening import is_file_source, open_source
+from vcam.capture.opening import is_file_source, open_source, require_source
 from vcam.capture.source import Source, SourceInfo
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "is_file_source",
     "list_cameras",
     "open_source",
+    "require_source",
 ]

@@ -41,9 +41,52 @@ def open_source(spec: str, *, lockstep: bool, size: tuple[int, int], fps: int) -
     if not is_file_source(spec):
         from vcam.capture.camera import CameraSource
 
-        wanted = spec if spec.startswith(_DEVICES) else spec.removeprefix("camera").lstrip(":")
-        return CameraSource(find_camera(wanted), size=size, fps=fps)
+        return CameraSource(find_camera(_camera_named_by(spec)), size=size, fps=fps)
     return _open_file(spec, lockstep=lockstep, fps=fps)
+
+
+def require_source(spec: str) -> None:
+    """Refuse a source that plainly is not there; opens nothing but a file's first bytes.
+
+    Raises: SourceError: source-missing, -unknown, -denied, -damaged.
+    """
+    if spec in ("auto", "demo"):
+        return
+    if is_file_source(spec):
+        _holds_picture(Path(spec).expanduser())
+    else:
+        find_camera(_camera_named_by(spec))
+
+
+def _camera_named_by(spec: str) -> str:
+    """The name, path or number in `camera:X`, or the path that a device is given by."""
+    return spec if spec.startswith(_DEVICES) else spec.removeprefix("camera").lstrip(":")
+
+
+def require_source(spec: str) -> None:
+    """Look whether what `spec` names is there, opening nothing.
+
+    A camera that is there but not yet fed, busy or denied may be had later: that is no error here.
+    Raises: SourceError source-missing.
+    """
+    if is_file_source(spec):
+        if not Path(spec).expanduser().exists():
+            raise SourceError(
+                "source-missing",
+                f"There is no file {spec}.",
+                "check the path; `--source demo` needs none, `vcam cameras` lists the cameras",
+            )
+    elif spec not in _NAMES or spec == "camera":
+        try:
+            find_camera(_wanted(spec))
+        except SourceError as error:
+            if error.code == "source-missing":
+                raise
+
+
+def _wanted(spec: str) -> str:
+    """Number, path or name of the camera; empty for the first."""
+    return spec if spec.startswith(_DEVICES) else spec.removeprefix("camera").lstrip(":")
 
 
 def _open_demo(*, lockstep: bool) -> Source:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import vcam
-from vcam.capture import is_file_source
+from vcam.capture import is_file_source, require_source
 from vcam.cli.browser import has_display, open_in_browser
 from vcam.cli.log import log_to_file
 from vcam.cli.status_line import StatusLine
@@ -25,7 +25,7 @@ from vcam.config.store import load_settings
 from vcam.daemon.jobs import Jobs
 from vcam.daemon.program import SETTINGS_FILE, Plan, Program
 from vcam.daemon.references import References
-from vcam.errors import ReferencePictureError, SourceError
+from vcam.errors import ReferencePictureError
 
 _SETTING_FLAGS = (
     "source", "mode", "detail", "tone", "strength", "size", "fps", "device", "model", "port",
@@ -46,7 +46,9 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.reference is not None:
         changes["reference"] = _reference(arguments.reference, line)
     settings = apply_changes(stored, changes)
-    _require_file(settings)
+    # What was asked for now must be there now; a stored camera may still be plugged in.
+    if arguments.source is not None or is_file_source(settings.source):
+        require_source(settings.source)
     program = Program(
         Plan(
             settings,
@@ -94,16 +96,6 @@ def _absolute(sink: str) -> str:
     if sink.startswith("file:") and sink != "file:":
         return f"file:{Path(sink.removeprefix('file:')).expanduser().absolute()}"
     return sink
-
-
-def _require_file(settings: Settings) -> None:
-    """A clip that is not there is said before anything starts."""
-    if is_file_source(settings.source) and not Path(settings.source).expanduser().exists():
-        raise SourceError(
-            "source-missing",
-            f"There is no file {settings.source}.",
-            "check the path; `--source demo` needs none, `vcam cameras` lists the cameras",
-        )
 
 
 def _reference(wanted: str, line: StatusLine) -> str:

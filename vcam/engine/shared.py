@@ -26,6 +26,9 @@ PATIENCE_NS = 2_000_000_000
 TAKE_S = 0.1
 """A loop that waits for a frame asks this often whether it is to stop."""
 
+STARTING = "starting"
+"""The first step, until the loop that runs has named its own."""
+
 _GAP_NS = 1_000_000_000  # frames further apart than this do not belong to one search for a face
 
 Where = Literal["source", "edit", "reference"]
@@ -101,13 +104,14 @@ class Figures:
         self.face = FaceWatch()
         self.mailboxes: tuple[Mailbox[Any], ...] = ()
         """What they replaced counts as dropped."""
-        self._steps: list[str] = []
+        self._steps = [STARTING]  # never none by accident: without one, the daemon expects frames
         self._steps_lock = threading.Lock()
 
     def begin(self, *steps: str) -> None:
         """What has to be done before frames can be edited, in words for people, in order."""
         with self._steps_lock:
-            self._steps = [*steps, *(one for one in self._steps if one not in steps)]
+            known = (STARTING, *steps)
+            self._steps = [*steps, *(one for one in self._steps if one not in known)]
 
     def done(self, step: str) -> None:
         """One step is done; harmless a second time."""

@@ -160,6 +160,8 @@ def test_frames_end_a_live_run(vcam):
     ("arguments", "status", "code"),
     [
         (["--source", "/no/such/clip.mp4"], 3, "source-missing"),
+        (["--source", "camera:no such camera"], 3, "source-missing"),
+        (["--source", "camrea"], 2, "source-unknown"),
         (["--sink", "file:/no/folder/x.mp4"], 3, "sink-missing"),
         (["--sink", "nul"], 2, "sink-unknown"),
         (["--strength", "nan"], 2, "setting-invalid"),

@@ -12,9 +12,8 @@ import threading
 import time
 from dataclasses import asdict
 
-import cv2
 import marks
-import numpy as np
+import pictures
 
 from vcam.frame import Look
 from vcam.frame.slots import FrameSlots
@@ -22,24 +21,10 @@ from vcam.publish.gate import Situation, SlateText
 from vcam.publish.publisher import Publisher
 from vcam.publish.sinks import open_sink
 
-COLOURS = ((200, 60, 40), (40, 180, 60), (220, 170, 140), (30, 60, 200))
-"""Four upright bars, for readers to compare."""
-
-
-def pictures(width: int, height: int, fps: int, clip: str | None) -> list[np.ndarray]:
-    """What is below the numbers: bars, or a clip's first two seconds, decoded beforehand."""
-    if clip is None:
-        bars = np.repeat(np.uint8([COLOURS]), width // 4, axis=1)
-        return [np.ascontiguousarray(np.broadcast_to(bars, (height, *bars.shape[1:])))]
-    video = cv2.VideoCapture(clip)
-    read = [video.read() for _ in range(2 * fps)]
-    frames = [cv2.resize(frame, (width, height)) for is_read, frame in read if is_read]
-    return [np.ascontiguousarray(frame[..., ::-1]) for frame in frames]
-
 
 def main(device: str, width: int, height: int, fps: int, clip: str | None = None) -> None:
     """Publish until the standard input ends."""
-    frames = pictures(width, height, fps, clip)
+    frames = pictures.clip(clip, width, height) if clip else [pictures.bars(width, height)]
     sink = open_sink(f"v4l2:{device}", width=width, height=height, fps=fps)
     print("open", flush=True)
     slots = FrameSlots.create(width, height)
