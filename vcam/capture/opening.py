@@ -63,32 +63,6 @@ def _camera_named_by(spec: str) -> str:
     return spec if spec.startswith(_DEVICES) else spec.removeprefix("camera").lstrip(":")
 
 
-def require_source(spec: str) -> None:
-    """Look whether what `spec` names is there, opening nothing.
-
-    A camera that is there but not yet fed, busy or denied may be had later: that is no error here.
-    Raises: SourceError source-missing.
-    """
-    if is_file_source(spec):
-        if not Path(spec).expanduser().exists():
-            raise SourceError(
-                "source-missing",
-                f"There is no file {spec}.",
-                "check the path; `--source demo` needs none, `vcam cameras` lists the cameras",
-            )
-    elif spec not in _NAMES or spec == "camera":
-        try:
-            find_camera(_wanted(spec))
-        except SourceError as error:
-            if error.code == "source-missing":
-                raise
-
-
-def _wanted(spec: str) -> str:
-    """Number, path or name of the camera; empty for the first."""
-    return spec if spec.startswith(_DEVICES) else spec.removeprefix("camera").lstrip(":")
-
-
 def _open_demo(*, lockstep: bool) -> Source:
     from vcam.capture.demo import open_demo  # PyAV is loaded only here
 
