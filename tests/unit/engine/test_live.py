@@ -16,6 +16,7 @@ from tests.unit.engine.engine_stage import (
     picture,
 )
 from vcam.engine import editing, shaping
+from vcam.engine.shared import STARTING, Figures
 from vcam.errors import EditError, SourceError
 from vcam.frame import Look
 
@@ -60,6 +61,17 @@ def test_the_daemon_is_told_what_runs(make_stage):
     (hello,) = stage.told("hello")
     assert hello["device"] == "a fake"
     assert hello["note"] == "for tests"
+
+
+def test_the_status_names_a_step_until_frames_can_be_edited():
+    """From the first status on: one without a step would be held to a second of silence."""
+    figures = Figures()
+    told = [figures.status()["stage"]]
+    figures.begin("one", "two")
+    for step in ("one", "two"):
+        told.append(figures.status()["stage"])
+        figures.done(step)
+    assert [*told, figures.status()["stage"]] == [STARTING, "one", "two", ""]
 
 
 def test_a_slow_edit_drops_frames_and_does_not_grow_late(make_stage):
