@@ -156,6 +156,7 @@ class Programs:
             stdout=pipe,
             stderr=pipe,
             text=True,
+            errors="replace",  # some write pictures
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         self._running.append(process)
@@ -202,6 +203,7 @@ class Programs:
         """Kill what still runs."""
         for process in self._running:
             process.kill()
+        for process in self._running:
             process.communicate()
 
 
