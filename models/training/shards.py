@@ -14,6 +14,7 @@ The crops are those of `models.crop`, kind `face`.
 from __future__ import annotations
 
 import io
+import itertools
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -61,7 +62,7 @@ def read_faces(paths: Iterable[Path], limit: int | None = None) -> Faces:
     for path in sorted(paths):
         arrays = _load(path)
         data, offsets = arrays["bytes"].tobytes(), arrays["offsets"].tolist()
-        encoded += [data[a:b] for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+        encoded += [data[a:b] for a, b in itertools.pairwise(offsets)]
         delta = arrays["landmark_delta8"].astype(np.float32) / _STEPS_PER_PX
         landmarks.append(arrays["landmark_mean"] + delta)
         sources.append(arrays["source"])
