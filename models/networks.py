@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from models.config import STYLE_CHANNELS, NetworkConfig
 from models.weights import Weights, WeightsError
 
-__all__ = ["Discriminator", "Encoder", "Generator", "NetworkConfig", "build"]
+__all__ = ["Discriminator", "Encoder", "Generator", "NetworkConfig", "build", "fill"]
 
 Resample = Literal["keep", "double", "halve"]
 """What a convolution does to the sides of its input."""
@@ -416,18 +416,25 @@ class Discriminator(nn.Module):
 def build(weights: Weights) -> tuple[Encoder, Generator]:
     """Make the networks that stored weights are for, in float32 on the CPU, for inference.
 
-    Raises: WeightsError (weights-damaged) if the tensors are not those of the card's network.
+    Raises: WeightsError (weights-damaged) if the tensors are not those of the card's network;
+    TypeError if the card is of another kind of network.
     """
-    encoder, generator = Encoder(weights.card.config), Generator(weights.card.config)
-    _fill(encoder, weights.encoder, weights.card.name)
-    _fill(generator, weights.generator, weights.card.name)
+    config = weights.card.config
+    if not isinstance(config, NetworkConfig):
+        raise TypeError(f"{weights.card.name} is no StyleMapGAN network")
+    encoder, generator = Encoder(config), Generator(config)
+    fill(encoder, weights.encoder, weights.card.name)
+    fill(generator, weights.generator, weights.card.name)
     return encoder.eval().requires_grad_(requires_grad=False), generator.eval().requires_grad_(
         requires_grad=False
     )
 
 
-def _fill(network: nn.Module, arrays: Mapping[str, NDArray[np.generic]], name: str) -> None:
-    """Copy arrays into the parameters of the same names; every name and shape must agree."""
+def fill(network: nn.Module, arrays: Mapping[str, NDArray[np.generic]], name: str) -> None:
+    """Copy arrays into the parameters of the same names; every name and shape must agree.
+
+    Raises: WeightsError (weights-damaged) of weights called `name` if they do not.
+    """
     expected = {key: tuple(value.shape) for key, value in network.named_parameters()}
     found = {key: array.shape for key, array in arrays.items()}
     if found != expected:

@@ -25,6 +25,7 @@ from safetensors import numpy as safetensors
 
 from models.config import NetworkConfig
 from models.crop import CropKind
+from models.lite.config import LiteConfig
 
 WeightsCode = Literal["weights-missing", "weights-damaged", "weights-card-invalid"]
 """Stable reasons why weights cannot be used."""
@@ -54,7 +55,7 @@ class Card:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     name: Annotated[str, StringConstraints(pattern=f"^{_NAME}$")]
-    config: NetworkConfig
+    config: NetworkConfig | LiteConfig
     crop: CropKind  # the alignment the network was trained on
     licence: str
     data: str  # what it was trained on
