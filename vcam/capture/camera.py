@@ -35,6 +35,7 @@ FIRST_PICTURE_TIMEOUT_S = 3.0
 LOST_AFTER_S = 2.0
 _LOST_AFTER_FAILURES = 10
 _FAILURE_PAUSE_S = 0.02
+_NAPS = 8  # that a wait is made of
 
 logger = logging.getLogger(__name__)
 
@@ -87,12 +88,21 @@ class CameraSource:
         self._thread.join(LOST_AFTER_S)  # one that hangs in its driver is left behind
 
     def _wait(self, timeout_s: float) -> Pixels | None:
-        """The newest picture nobody took yet; None after an error, `close` or the time-out."""
+        """The newest picture nobody took yet; None after an error, `close` or the time-out.
+
+        What counts is the time that was asked for: while an import holds the interpreter, or the
+        machine starves, this thread wakes late and the camera's own cannot hand anything over. A
+        nap that took two seconds leaves it the others to do so.
+        """
         with self._news:
-            self._news.wait_for(
-                lambda: self._newest is not None or self._error or self._stop.is_set(), timeout_s
-            )
+            for _ in range(_NAPS):
+                if self._news.wait_for(self._is_told, timeout_s / _NAPS):
+                    break
             return self._newest
+
+    def _is_told(self) -> bool:
+        """Whether there is something to wake a reader for."""
+        return self._newest is not None or self._error is not None or self._stop.is_set()
 
     def _work(self) -> None:
         """The camera's thread, from opening to release."""
@@ -127,7 +137,8 @@ class CameraSource:
                 failures, had_any, since_ns = 0, True, time.monotonic_ns()
                 continue
             failures += 1
-            silent_s = (time.monotonic_ns() - since_ns) / 1e9
+            # One alone may have come right after a pause of this whole process.
+            silent_s = (time.monotonic_ns() - since_ns) / 1e9 if failures > 1 else 0.0
             if had_any and (failures >= _LOST_AFTER_FAILURES or silent_s > LOST_AFTER_S):
                 return _lost(self._camera, "stopped giving pictures")
             if silent_s > FIRST_PICTURE_TIMEOUT_S:

@@ -75,6 +75,7 @@ class FakeDevice:
         self.opened: list[tuple[int | str, int, list[int]]] = []
         self.wishes: dict[int, float] = {}
         self.hangs_at_opening = False
+        self.before_picture: Callable[[int], None] = lambda number: None
         self.opens: Callable[[int, list[int]], bool] = lambda api, wishes: True
         self.hangs, self.unplugged, self.unblock = (threading.Event() for _ in range(3))
 
@@ -106,6 +107,7 @@ class FakeCapture:
             return False, None
         if device.unplugged.is_set():
             return False, None
+        device.before_picture(device.count)
         device.unblock.wait(0.002)
         pixels = numbered(device.count % 40)
         device.count += 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import sys
 import threading
 import time
 
@@ -113,6 +115,31 @@ def test_hanging_driver_is_lost(device, camera_info, monkeypatch: pytest.MonkeyP
         read_on(source)
     assert caught.value.code == "source-lost"
     source.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="takes usleep from the C library")
+def test_held_interpreter_is_not_a_lost_camera(
+    device, camera_info, monkeypatch: pytest.MonkeyPatch
+):
+    """An import that holds the interpreter longer than a camera may be silent costs no camera."""
+    monkeypatch.setattr(camera_module, "LOST_AFTER_S", 0.8)
+    sleep_us = ctypes.PyDLL(None).usleep  # does not let go of the interpreter, as an import may
+    held_s: list[float] = []
+
+    def hold(number: int) -> None:
+        if number == 20:
+            time.sleep(0.05)  # the reader takes number 19 and waits
+            began = time.monotonic()
+            sleep_us(950_000)
+            held_s.append(time.monotonic() - began)
+            time.sleep(0.05)  # the reader wakes first, and finds nothing
+
+    device.before_picture = hold
+    source = CameraSource(camera_info, size=SIZE, fps=30)
+    while device.count < 30:
+        assert source.read() is not None
+    source.close()
+    assert held_s[0] > camera_module.LOST_AFTER_S
 
 
 def test_hanging_at_opening_ends(device, camera_info, monkeypatch: pytest.MonkeyPatch):
