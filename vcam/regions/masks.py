@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcam.frame import CROP_SIZE
-from vcam.regions import mesh
+from models import mesh
 from vcam.regions.openings import EYES, MOUTH, kept_contour
 
 Mask = NDArray[np.float32]

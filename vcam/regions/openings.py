@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vcam.regions import mesh
+from models import mesh
 
 Points = NDArray[np.float32]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcam.frame import CROP_SIZE
-from vcam.regions.mesh import WARP_POINTS
+from models.mesh import WARP_POINTS
 
 GRID_SIDE = 48
 """Cells along the crop's side at which the map is given."""
