@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vcam.frame import CROP_SIZE
 from models import mesh
+from vcam.frame import CROP_SIZE
 from vcam.regions.openings import EYES, MOUTH, kept_contour
 
 Mask = NDArray[np.float32]

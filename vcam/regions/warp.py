@@ -11,8 +11,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vcam.frame import CROP_SIZE
 from models.mesh import WARP_POINTS
+from vcam.frame import CROP_SIZE
 
 GRID_SIDE = 48
 """Cells along the crop's side at which the map is given."""

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models import mesh
 from models.crop import crop_matrix, transform_points
 from vcam.config.settings import REGIONS
 from vcam.frame import CROP_SIZE, Pixels
-from vcam.regions import PictureLandmarks, mesh
+from vcam.regions import PictureLandmarks
 from vcam.regions.masks import region_mask, skin_mask
 
 
