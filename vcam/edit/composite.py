@@ -8,24 +8,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vcam.edit.constants import BORDER_PX, GROWTH_PX, SOFTNESS_PX
 from vcam.edit.sampling import sample_or_zero
 from vcam.frame import CROP_SIZE
-
-_GROWTH_PX = 9
-_SOFTNESS_PX = 4.0
-_BORDER_PX = 8.0
 
 
 class Composite:
     """base + m~ c; m~ is a little wider and softer than the masks, so that no edge is left."""
 
     def __init__(self, device: torch.device) -> None:
-        reach = round(3 * _SOFTNESS_PX)
+        reach = round(3 * SOFTNESS_PX)
         steps = torch.arange(-reach, reach + 1, device=device, dtype=torch.float32)
-        kernel = torch.exp(-0.5 * (steps / _SOFTNESS_PX).square())
+        kernel = torch.exp(-0.5 * (steps / SOFTNESS_PX).square())
         self._kernel = (kernel / kernel.sum()).view(1, 1, 1, -1)
         line = torch.arange(CROP_SIZE, device=device, dtype=torch.float32)
-        line = (torch.minimum(line, line.flip(0)) / _BORDER_PX).clamp_max(1.0)
+        line = (torch.minimum(line, line.flip(0)) / BORDER_PX).clamp_max(1.0)
         self._border = (line[:, None] * line)[None, None]
 
     def __call__(
@@ -45,7 +42,7 @@ class Composite:
         union = masks[0]
         for mask in masks[1:]:
             union = torch.maximum(union, mask)
-        wide = F.max_pool2d(union, _GROWTH_PX, 1, _GROWTH_PX // 2)
+        wide = F.max_pool2d(union, GROWTH_PX, 1, GROWTH_PX // 2)
         reach = self._kernel.shape[-1] // 2
         wide = F.conv2d(wide, self._kernel, padding=(0, reach))
         wide = F.conv2d(wide, self._kernel.mT, padding=(reach, 0))

@@ -5,31 +5,33 @@ One instance belongs to one thread. Loading takes seconds and happens in the con
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from models.crop import CropKind, invert_affine, transform_points
+from models.crop import CropKind, invert_affine
 from models.inference import EditNetwork
 from models.networks import build
 from models.weights import WeightsError, load_weights
 from vcam.edit.composite import Composite
 from vcam.edit.device import choose_device, translated
 from vcam.edit.follow import FollowEdit, FollowLayer
+from vcam.edit.geometry import (
+    Box,
+    box_of_crop,
+    from_corner,
+    layer_runs,
+    reference_step_px,
+    supersampled,
+)
 from vcam.edit.palette import Palettes
 from vcam.edit.references import PreparedReferences
 from vcam.edit.replace import ReplaceEdit
-from vcam.edit.sampling import crop_of, supersampled
+from vcam.edit.sampling import crop_of
 from vcam.edit.transfer import Download, Upload
 from vcam.errors import EditError
-from vcam.frame import CROP_SIZE, Affine, FaceShape, Frame, LayerStyle, Pixels, TrackedFace
-
-_Box = tuple[slice, slice]
-"""Rows and columns of a frame."""
+from vcam.frame import Affine, FaceShape, Frame, LayerStyle, Pixels, TrackedFace
 
 
 class Editor:
@@ -73,7 +75,7 @@ class Editor:
         Only pixels under a mask change; all others stay the frame's own, bit for bit.
         Raises: EditError (memory, device), FrameError if this frame cannot be edited.
         """
-        box = _box_of_crop(face.to_crop, frame.pixels.shape)
+        box = box_of_crop(face.to_crop, frame.pixels.shape)
         if box is None or not layers:
             return
         with translated(), torch.inference_mode():
@@ -83,7 +85,7 @@ class Editor:
     def _edited(
         self,
         pixels: Pixels,
-        box: _Box,
+        box: Box,
         frame_to_crop: Affine,
         shape: FaceShape,
         layers: Sequence[LayerStyle],
@@ -98,15 +100,14 @@ class Editor:
         picture = picture.permute(2, 0, 1)[None].float() / 255
         masks = [mask[None, None] for mask in parts[::2]]
         warps = [warp.permute(2, 0, 1)[None] for warp in parts[1::2]]
-        steps = [_reference_step_px(part.warp) for part in shape.layers]
+        steps = [reference_step_px(part.warp) for part in shape.layers]
 
         rows, columns = box
-        to_crop = frame_to_crop.copy()
-        to_crop[:, 2] += to_crop[:, :2] @ (columns.start, rows.start)  # from the box's corner
+        to_crop = from_corner(frame_to_crop, rows.start, columns.start)
         from_double_crop = supersampled(invert_affine(to_crop))
 
         work = zip(layers, masks, warps, steps, strict=True)
-        for group in _batches(work):
+        for group in layer_runs(work):
             crop = crop_of(picture, from_double_crop)
             style, mask, _, _ = group[0]
             if style.mode == "follow":
@@ -124,31 +125,3 @@ class Editor:
         return FollowLayer(
             mask, warp, reference, reference_step_px, style.strength, style.tone, style.detail
         )
-
-
-_Work = tuple[LayerStyle, Tensor, Tensor, float]
-"""A layer with its mask, its warp and the step of its reference."""
-
-
-def _batches(work: Iterable[_Work]) -> list[list[_Work]]:
-    """Runs of layers that one call of the network serves."""
-    numbered = enumerate(work)
-    runs = itertools.groupby(numbered, lambda each: -1 if each[1][0].mode == "follow" else each[0])
-    return [[layer for _, layer in run] for _, run in runs]
-
-
-def _box_of_crop(to_crop: Affine, shape: tuple[int, ...]) -> _Box | None:
-    """The part of the frame that the crop covers; None if there is none."""
-    corners = np.array([(x, y) for x in (-0.5, CROP_SIZE - 0.5) for y in (-0.5, CROP_SIZE - 0.5)])
-    points = transform_points(invert_affine(to_crop), corners)
-    left, top = np.maximum(np.floor(points.min(0)).astype(int) - 1, 0).tolist()
-    right, bottom = np.minimum(np.ceil(points.max(0)).astype(int) + 2, shape[1::-1]).tolist()
-    if right - left < 2 or bottom - top < 2:
-        return None
-    return slice(top, bottom), slice(left, right)
-
-
-def _reference_step_px(warp: NDArray[np.float32]) -> float:
-    """Pixels of the reference picture that one crop pixel spans, typically."""
-    steps = np.linalg.norm(np.diff(warp, axis=1), axis=2)
-    return float(np.median(steps)) * warp.shape[1] / CROP_SIZE

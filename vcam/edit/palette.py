@@ -15,23 +15,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# Added before the logarithm. With it, dark colours are shifted more as light adds and bright ones
-# as light scales; without, the highlights of dark skin burst when they are brought to a pale one.
-_FLOOR = 0.1
-
-# How far the reference's variation may be scaled to the user's, in lightness and in colour.
-# Colour is only ever calmed: coloured light on a reference must not travel.
-_CONTRAST_BOUNDS = ((0.5, 0.35, 0.35), (1.33, 1.0, 1.0))
+from vcam.edit.constants import CONTRAST_BOUNDS, LOG_FLOOR, PALETTE_AXES
 
 
 def to_log(picture: Tensor) -> Tensor:
     """Colours 0..1 to logarithms, [1, 3, h, w]."""
-    return torch.log(picture + _FLOOR)
+    return torch.log(picture + LOG_FLOOR)
 
 
 def from_log(picture: Tensor) -> Tensor:
     """The inverse of `to_log`, clipped to 0..1."""
-    return (torch.exp(picture) - _FLOOR).clamp_(0.0, 1.0)
+    return (torch.exp(picture) - LOG_FLOOR).clamp_(0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,10 +45,9 @@ class Palettes:
     """Finds palette maps; holds its constants on the device, so that no frame sends them."""
 
     def __init__(self, device: torch.device) -> None:
-        rows = ((1.0, 1.0, 1.0), (1.0, 0.0, -1.0), (1.0, -2.0, 1.0))
-        axes = torch.tensor(rows, device=device)
+        axes = torch.tensor(PALETTE_AXES, device=device)
         self._axes = axes / axes.norm(dim=1, keepdim=True)  # lightness, then two opponent colours
-        self._lowest, self._highest = torch.tensor(_CONTRAST_BOUNDS, device=device)
+        self._lowest, self._highest = torch.tensor(CONTRAST_BOUNDS, device=device)
 
     def between(self, reference: Tensor, user: Tensor, skin: Tensor, tone: float) -> PaletteMap:
         """The map that gives a reference the user's palette.

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from models.crop import CropKind, crop_matrix, invert_affine
 from models.inference import EditNetwork
+from vcam.edit.constants import KEPT_REFERENCES
+from vcam.edit.geometry import supersampled
 from vcam.edit.palette import to_log
-from vcam.edit.sampling import MipPicture, crop_of, supersampled
+from vcam.edit.sampling import MipPicture, crop_of
 from vcam.frame import Reference
-
-_KEPT = 16
 
 
 class PreparedReference:
@@ -46,7 +46,7 @@ class PreparedReferences:
     def __getitem__(self, reference: Reference) -> PreparedReference:
         prepared = self._kept.get(reference)
         if prepared is None:
-            if len(self._kept) == _KEPT:
+            if len(self._kept) == KEPT_REFERENCES:
                 del self._kept[next(iter(self._kept))]  # the oldest
             prepared = PreparedReference(reference, self._network, self._crop_kind)
             self._kept[reference] = prepared

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vcam.edit.geometry import LEAST_MIP_PX, mip_level
 from vcam.frame import CROP_SIZE, Affine
 
 
@@ -38,14 +39,6 @@ def sample_or_zero(picture: Tensor, grid: Tensor, mode: str = "bilinear") -> Ten
     return F.grid_sample(picture, grid, mode, "zeros", align_corners=False)
 
 
-def supersampled(matrix: Affine) -> Affine:
-    """The map from a grid of twice the side whose 2 x 2 means lie on the original's pixels."""
-    halved = matrix.copy()
-    halved[:, 2] += matrix[:, :2].sum(1) * -0.25
-    halved[:, :2] *= 0.5
-    return halved
-
-
 def crop_of(box: Tensor, from_double_crop: Affine) -> Tensor:
     """The aligned crop of a box, [1, 3, S, S], 2 x 2 samples a pixel.
 
@@ -70,7 +63,7 @@ class MipPicture:
 
     def __init__(self, picture: Tensor) -> None:
         self.levels = [picture]
-        while min(picture.shape[-2:]) >= 64:
+        while min(picture.shape[-2:]) >= LEAST_MIP_PX:
             height, width = (side // 2 * 2 for side in picture.shape[-2:])
             picture = F.avg_pool2d(picture[..., :height, :width], 2)
             self.levels.append(picture)
@@ -81,9 +74,7 @@ class MipPicture:
         step_px: how far apart, in those pixels, neighbouring points lie; chooses the level whose
         pixels are no finer than is needed.
         """
-        index = 0
-        while step_px >= 1.6 and index + 1 < len(self.levels):
-            step_px, index = step_px / 2, index + 1
+        index = mip_level(step_px, len(self.levels))
         level = self.levels[index]
         points = (points + 0.5) * (0.5**index) - 0.5
         return sample(level, units(points, level.shape[-1], level.shape[-2]))
