@@ -27,7 +27,14 @@ from models.config import NetworkConfig
 from models.crop import CropKind
 from models.lite.config import LiteConfig
 
-WeightsCode = Literal["weights-missing", "weights-damaged", "weights-card-invalid"]
+WeightsCode = Literal[
+    "weights-missing",
+    "weights-damaged",
+    "weights-card-invalid",
+    "weights-not-a-checkpoint",
+    "weights-need-code",
+    "weights-unfit",
+]
 """Stable reasons why weights cannot be used."""
 
 Arrays = Mapping[str, NDArray[np.generic]]
@@ -119,6 +126,28 @@ def load_weights(name_or_path: str | Path) -> Weights:
     return Weights(card, _part(tensors, "encoder"), _part(tensors, "generator"))
 
 
+def verify_weights(name_or_path: str | Path) -> Card:
+    """Compare size and SHA-256 with the card's, without keeping the file in memory.
+
+    Raises: WeightsError (weights-missing, weights-card-invalid, weights-damaged).
+    """
+    card = read_card(name_or_path)
+    file = _tensors_file(name_or_path)
+    digest, size = hashlib.sha256(), 0
+    try:
+        with file.open("rb") as stored:
+            while piece := stored.read(1 << 20):
+                digest.update(piece)
+                size += len(piece)
+    except OSError as error:
+        raise _missing(file, error) from error
+    if size != card.bytes:
+        raise _damaged(file, f"it has {size} bytes, its card says {card.bytes}")
+    if digest.hexdigest() != card.sha256:
+        raise _damaged(file, "its SHA-256 is not the one on its card")
+    return card
+
+
 def save_weights(folder: str | Path, card: Card, encoder: Arrays, generator: Arrays) -> Card:
     """Write `<name>.safetensors` and its card; size and SHA-256 on the card are filled in.
 
@@ -168,12 +197,16 @@ def _read(file: Traversable) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise WeightsError(
-            "weights-missing",
-            f"The weights cannot be read: {file}: {error.strerror}.",
-            f"Give the path of a safetensors file with its card beside it, or one of the built-in "
-            f"names: {', '.join(built_in_names())}.",
-        ) from error
+        raise _missing(file, error) from error
+
+
+def _missing(file: Traversable, error: OSError) -> WeightsError:
+    return WeightsError(
+        "weights-missing",
+        f"The weights cannot be read: {file}: {error.strerror}.",
+        f"Give the path of a safetensors file with its card beside it, or one of the built-in "
+        f"names: {', '.join(built_in_names())}.",
+    )
 
 
 def _damaged(file: Traversable, reason: str) -> WeightsError:

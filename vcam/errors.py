@@ -42,6 +42,12 @@ EXIT_STATUS: dict[str, int] = {
     # models
     "weights-missing": MISSING,
     "weights-damaged": DAMAGED_WEIGHTS,
+    "weights-not-a-checkpoint": MISUSE,
+    "weights-need-code": MISUSE,
+    "weights-unfit": MISUSE,
+    "weights-built-in": MISUSE,
+    "weights-name-taken": MISUSE,
+    "weights-in-use": BUSY,
     "device-missing": MISSING,
     "out-of-memory": 1,
     "edit-failed": 1,

@@ -34,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add(commands, "open", "open the control page of the vcam that runs")
     _add_references(commands)
+    _add_models(commands)
     _with_json(_add(commands, "cameras", "list the cameras that can be the source"))
     _with_json(_add(commands, "config", "say where the files are and what the settings are"))
     _add_bench(commands)
@@ -82,7 +83,7 @@ def _add_run(commands: Any) -> None:  # noqa: ANN401 - argparse hides its type
     add("--size", metavar="WxH", help="size of the published picture")
     add("--fps", metavar="N", help="frames a second of the published picture")
     add("--device", metavar="D", help="auto, cpu, mps, cuda or cuda:N")
-    add("--model", metavar="M", help="weights to use")
+    add("--model", metavar="M", help="weights to use (`vcam models list` shows them)")
     add("--port", metavar="N", help="port of the control page; another one will not do then")
     add("--no-tray", action="store_true", help="no icon in the tray")
     add("--no-web", action="store_true", help="no control page and no API")
@@ -104,6 +105,22 @@ def _add_references(commands: Any) -> None:  # noqa: ANN401 - argparse hides its
     remove = what.add_parser("remove", help="remove one of your own reference faces")
     remove.add_argument("id", nargs="+", help="id, as `vcam references list` shows it")
     for command in (add, remove, what.add_parser("list", help="list all reference faces")):
+        _with_json(command)
+
+
+def _add_models(commands: Any) -> None:  # noqa: ANN401 - argparse hides its type
+    models = _add(commands, "models", "list, import, verify, choose or remove weights")
+    what = models.add_subparsers(metavar="WHAT", dest="what", required=True)
+    add = what.add_parser("import", help="make a checkpoint of StyleMapGAN's authors a model")
+    add.add_argument("file", metavar="FILE", help="the checkpoint, as celeba_hq_256_8x8.pt")
+    add.add_argument("--name", metavar="NAME", help="what to call it; by default as the file")
+    verify = what.add_parser("verify", help="compare models with their checksums")
+    verify.add_argument("name", metavar="NAME", nargs="*", help="by default all of them")
+    use = what.add_parser("use", help="choose the model from now on")
+    use.add_argument("name", metavar="NAME", help="name, as `vcam models list` shows it")
+    remove = what.add_parser("remove", help="remove imported models")
+    remove.add_argument("name", metavar="NAME", nargs="+", help="name of one you imported")
+    for command in (add, verify, use, remove, what.add_parser("list", help="list all models")):
         _with_json(command)
 
 

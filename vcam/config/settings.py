@@ -80,7 +80,7 @@ class Settings(_Record):
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
     """Where the model runs."""
     model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "face256"
-    """Weights to use."""
+    """Weights to use: a name that `vcam models list` shows."""
     mirror_preview: bool = True
     """Mirror the page's preview, as a mirror would; never the published picture."""
     port: Annotated[int, Field(ge=1, le=65535)] = 8763

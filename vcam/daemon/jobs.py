@@ -33,16 +33,19 @@ class Jobs:
         self._one_at_a_time = threading.Lock()
         self._numbers = itertools.count(1)
 
-    def run(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    def run(
+        self, name: str, arguments: dict[str, Any], *, limit_s: float | None = None
+    ) -> dict[str, Any]:
         """Do the job `name` of vcam.engine.jobs and return its result.
 
+        limit_s: how long it may take, where that is not this object's own limit.
         Raises: the error that the job reports; DaemonError (job-failed) if the process crashed or
         took too long.
         """
         with self._one_at_a_time:
-            return self._run(name, arguments)
+            return self._run(name, arguments, self._limit_s if limit_s is None else limit_s)
 
-    def _run(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    def _run(self, name: str, arguments: dict[str, Any], limit_s: float) -> dict[str, Any]:
         number = next(self._numbers)
         answers: list[Any] = []
         answered = threading.Event()
@@ -54,12 +57,14 @@ class Jobs:
 
         child = Child(self._module, log=self._log, on_event=on_event, on_end=answered.set)
         child.send({"kind": "job", "id": number, "name": name, "arguments": arguments})
-        in_time = answered.wait(self._limit_s)
+        try:
+            in_time = answered.wait(limit_s)
+        except BaseException:  # Ctrl-C in a terminal reaches us and not the child
+            child.kill()
+            raise
         status = child.finish(1.0) if in_time else child.kill()
         if not answers:
-            said = (
-                describe_end(status) if in_time else f"was ended after {self._limit_s:.0f} seconds"
-            )
+            said = describe_end(status) if in_time else f"was ended after {limit_s:.0f} seconds"
             raise DaemonError(
                 "job-failed",
                 f"The process that reads files {said}.",

@@ -19,8 +19,11 @@ from vcam.engine.protocol import receive
 from vcam.errors import ConfigError, DaemonError, VcamError
 
 JOB_LIMIT_S = 50.0
+LIMITS_S = {"import-model": 300.0}
+"""Where a job may take longer: two gigabytes have to come from a slow disk."""
 MEMORY_LIMIT_BYTES = 4 << 30
-"""What a job may allocate: a picture of the most pixels several times over, and MediaPipe."""
+"""What a job may allocate: a picture of the most pixels several times over, and MediaPipe;
+or a checkpoint of three gigabytes, all of it, and torch."""
 
 _NICENESS = 10
 
@@ -36,7 +39,18 @@ def add_reference(arguments: dict[str, Any]) -> dict[str, Any]:
     return {"id": card.id, "title": card.title}
 
 
-JOBS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"add-reference": add_reference}
+def import_model(arguments: dict[str, Any]) -> dict[str, Any]:
+    """`{path, name, folder}` of a checkpoint: weights in the folder, and `{advice}`."""
+    from vcam.engine import imported_model  # torch
+
+    path, folder = Path(arguments["path"]), Path(arguments["folder"])
+    return {"advice": imported_model.import_model(path, arguments["name"], folder)}
+
+
+JOBS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "add-reference": add_reference,
+    "import-model": import_model,
+}
 """Name of a job -> what does it."""
 
 
@@ -46,7 +60,8 @@ def main() -> NoReturn:
     _limit()
     say = Speaker(pipes.events)
     while (command := receive(pipes.commands)) is not None and command["kind"] == "job":
-        faulthandler.dump_traceback_later(JOB_LIMIT_S, exit=True)  # by a thread that needs no GIL
+        limit_s = LIMITS_S.get(command["name"], JOB_LIMIT_S)
+        faulthandler.dump_traceback_later(limit_s, exit=True)  # by a thread that needs no GIL
         try:
             result = _job(command["name"])(command["arguments"])
             say({"kind": "done", "id": command["id"], "result": result})

@@ -66,10 +66,14 @@ class Parts:
 
 
 def load_editor(model: str, device: str) -> FaceEditor:
-    """The real editor; loads torch."""
+    """The real editor; loads torch.
+
+    model: name of built-in or imported weights.
+    """
+    from vcam.config.models import ModelLibrary
     from vcam.edit import Editor
 
-    return Editor(model, device)
+    return Editor(ModelLibrary().locate(model), device)
 
 
 def load_tracker(crop_kind: CropKind) -> Tracker:

@@ -1,0 +1,198 @@
+"""`vcam models list|import|verify|use|remove`, with a running vcam or without.
+
+Models are files that every vcam of this user sees, so only the choice of one goes through a running
+daemon.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from models.config import NetworkConfig
+from models.weights import Card
+from vcam.client import Client
+from vcam.config.folders import config_folder, state_folder
+from vcam.config.models import ModelLibrary
+from vcam.config.settings import Settings
+from vcam.config.store import load_settings, save_settings
+from vcam.errors import DAMAGED_WEIGHTS, DaemonError, EditError
+
+Record = dict[str, Any]
+
+
+class _Choice(NamedTuple):
+    """Which model is in use. running: the daemon that was asked, None if the settings file was."""
+
+    now: str
+    running: Client | None
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Do what was asked."""
+    library = ModelLibrary()
+    match arguments.what:
+        case "import":
+            return _import(library, arguments)
+        case "verify":
+            return _verify(library, arguments)
+        case "use":
+            return _use(library, arguments)
+        case "remove":
+            return _remove(library, arguments)
+        case _:
+            return _list(library, arguments)
+
+
+def _list(library: ModelLibrary, arguments: argparse.Namespace) -> int:
+    chosen = _choice().now
+    records = [_record(library, name, chosen) for name in library.names()]
+    width = max(len(record["name"]) for record in records)
+    lines = [_line(record, width) for record in records]
+    if chosen not in library.names():
+        lines.append(f"The model in use, {chosen!r}, is not here; choose one: vcam models use NAME")
+    _print(arguments, records, lines)
+    return 0
+
+
+def _import(library: ModelLibrary, arguments: argparse.Namespace) -> int:
+    from vcam.daemon.jobs import Jobs
+    from vcam.daemon.models import import_checkpoint
+
+    path = Path(arguments.file)
+    if not arguments.json:
+        print(f"Reading {path.name}; this can take a minute.", flush=True)
+    jobs = Jobs(state_folder() / "engine.log")
+    card, advice = import_checkpoint(library, jobs, path, arguments.name)
+    record = {**_record(library, card.name, _choice().now), "advice": advice}
+    lines = [f"{card.name}: {_network(card)}, {_megabytes(card)}.", f"Licence: {card.licence}"]
+    lines += [f"Note: {advice}"] if advice else []
+    _print(arguments, record, [*lines, f"Use it with `vcam models use {card.name}`."])
+    return 0
+
+
+def _verify(library: ModelLibrary, arguments: argparse.Namespace) -> int:
+    """Exit status 5 if one is damaged; the others are looked at all the same."""
+    records: list[Record] = []
+    lines: list[str] = []
+    for name in arguments.name or library.names():
+        library.locate(name)  # an unknown name is misuse, not damage
+        try:
+            card = library.verify(name)
+        except EditError as error:
+            records.append({"name": name, "ok": False, "error": error.record()})
+            lines.append(f"{name}: {error} {error.hint}")
+        else:
+            records.append({"name": name, "ok": True, "error": None})
+            lines.append(f"{name}: intact, SHA-256 {card.sha256}")
+    _print(arguments, records, lines)
+    return 0 if all(record["ok"] for record in records) else DAMAGED_WEIGHTS
+
+
+def _use(library: ModelLibrary, arguments: argparse.Namespace) -> int:
+    card = library.card(arguments.name)
+    running = _choice().running
+    if running is not None:
+        running.change(model=arguments.name)
+    else:
+        save_settings(_settings_file(), _stored().changed({"model": arguments.name}))
+    when = "The running vcam loads it now." if running else "vcam uses it from its next start on."
+    record = {"name": arguments.name, "licence": card.licence, "running": running is not None}
+    _print(arguments, record, [f"{arguments.name}: {when}", f"Licence: {card.licence}"])
+    return 0
+
+
+def _remove(library: ModelLibrary, arguments: argparse.Namespace) -> int:
+    """The first that cannot be removed ends it."""
+    in_use = {_choice().now, _stored().model}
+    for name in arguments.name:
+        library.locate(name)
+        if name in in_use and not library.is_built_in(name):
+            raise EditError(
+                "weights-in-use",
+                f"The model {name!r} is the one in use.",
+                "choose another one first: `vcam models use face256`",
+            )
+        library.remove(name)
+    _print(arguments, arguments.name, [f"{name} is removed." for name in arguments.name])
+    return 0
+
+
+def _choice() -> _Choice:
+    """The running vcam's model, else the stored one."""
+    client = Client()
+    try:
+        return _Choice(client.settings()["model"], client)
+    except DaemonError as error:
+        if error.code == "not-running":
+            return _Choice(_stored().model, None)
+        raise
+
+
+def _stored() -> Settings:
+    """The stored settings; a damaged file is said aloud, as by `vcam run`."""
+    settings, damage = load_settings(_settings_file())
+    if damage is not None:
+        print(f"vcam: {damage} ({damage.hint})", file=sys.stderr)
+    return settings
+
+
+def _settings_file() -> Path:
+    return config_folder() / "settings.toml"
+
+
+# ---- what is shown -------------------------------------------------------------------------------
+
+
+def _record(library: ModelLibrary, name: str, chosen: str) -> Record:
+    """A model, as JSON; of one whose card is damaged only what is known."""
+    record: Record = {
+        "name": name,
+        "built_in": library.is_built_in(name),
+        "in_use": name == chosen,
+    }
+    try:
+        card = library.card(name)
+    except EditError as error:
+        return {**record, "error": error.record()}
+    return {
+        **record,
+        "network": _network(card),
+        "crop": card.crop,
+        "licence": card.licence,
+        "data": card.data,
+        "bytes": card.bytes,
+        "sha256": card.sha256,
+        "error": None,
+    }
+
+
+def _line(record: Record, width: int) -> str:
+    start = f"{'*' if record['in_use'] else ' '} {record['name']:<{width}}"
+    if record["error"] is not None:
+        return f"{start}  damaged: {record['error']['message']}"
+    origin = "built in" if record["built_in"] else "imported"
+    return (
+        f"{start}  {record['network']}, {record['crop']} crop, {record['bytes'] / 1e6:.0f} MB, "
+        f"{origin}\n  {'':<{width}}  {record['licence']}"
+    )
+
+
+def _network(card: Card) -> str:
+    """The network in words."""
+    config = card.config
+    if isinstance(config, NetworkConfig):
+        form = "light" if config.light else "full"
+        return f"StyleMapGAN {config.size}/{config.stylemap_size} {form}, width {config.multiplier}"
+    return "small network for CPUs"
+
+
+def _megabytes(card: Card) -> str:
+    return f"{card.bytes / 1e6:.0f} MB"
+
+
+def _print(arguments: argparse.Namespace, record: Any, lines: list[str]) -> None:  # noqa: ANN401
+    print(json.dumps(record, indent=2) if arguments.json else "\n".join(lines))
