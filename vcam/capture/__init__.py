@@ -8,7 +8,7 @@ opened, not before.
 from vcam.capture.array import ArraySource
 from vcam.capture.cameras import CameraInfo, list_cameras
 from vcam.capture.fit import Fit, even_size
-from vcam.capture.opening import is_file_source, open_source, require_source
+from vcam.capture.opening import is_file_source, open_source, require_source, source_path
 from vcam.capture.source import Source, SourceInfo
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "list_cameras",
     "open_source",
     "require_source",
+    "source_path",
 ]

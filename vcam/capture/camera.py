@@ -226,6 +226,12 @@ def _why_closed_linux(camera: CameraInfo) -> SourceError:
             "Join the group that may use cameras: sudo usermod -aG video $USER; then log out and "
             "in again.",
         )
+    if reason != errno.EBUSY and v4l2.is_loopback(path):  # who else reads it, is no obstacle
+        return SourceError(
+            "source-lost",
+            f"The virtual camera {camera.name} gives no pictures yet: no program feeds it.",
+            "Start the program that feeds it; vcam waits for it.",
+        )
     holders = v4l2.holders(path)
     if reason == errno.EBUSY or holders:
         return SourceError(
@@ -233,7 +239,7 @@ def _why_closed_linux(camera: CameraInfo) -> SourceError:
             f"The camera {camera.name} is used by {' and '.join(holders) or 'another program'}.",
             "Close it there, or choose another camera: vcam cameras lists them.",
         )
-    if reason:  # a virtual camera that nobody feeds, for one
+    if reason:
         return _lost(camera, "gives no pictures now")
     return _lost(camera, "gives no pictures in a form that vcam can read")
 

@@ -6,9 +6,13 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from vcam.config.settings import nearest_name
 from vcam.errors import SourceError
+
+if TYPE_CHECKING:
+    from vcam.capture import v4l2  # Linux only
 
 # Cameras that vcam and its kind write to.
 _VIRTUAL = ("vcam", "obs virtual camera", "unity video capture")
@@ -41,14 +45,26 @@ def list_cameras() -> list[CameraInfo]:
     if sys.platform == "linux":
         from vcam.capture import v4l2
 
-        return [
-            CameraInfo(node.index, node.name, str(v4l2.stable_path(node.path)))
-            for node in sorted(v4l2.nodes(), key=lambda node: node.is_loopback)
-            if node.refusal is None
-        ]
+        nodes = sorted(v4l2.nodes(), key=lambda node: node.is_loopback)
+        return [_info(node) for node in nodes if node.refusal is None]
     import cv2
 
     return listed_by(cv2.CAP_DSHOW if sys.platform == "win32" else cv2.CAP_AVFOUNDATION)
+
+
+def _unfed_cameras() -> list[CameraInfo]:
+    """Loopback devices that nobody feeds yet: for whoever asks for one by name."""
+    if sys.platform != "linux":
+        return []
+    from vcam.capture import v4l2
+
+    return [_info(node) for node in v4l2.nodes() if node.is_unfed]
+
+
+def _info(node: v4l2.Node) -> CameraInfo:
+    from vcam.capture import v4l2
+
+    return CameraInfo(node.index, node.name, str(v4l2.stable_path(node.path)))
 
 
 def listed_by(api: int) -> list[CameraInfo]:
@@ -66,9 +82,11 @@ def listed_by(api: int) -> list[CameraInfo]:
 def find_camera(wanted: str) -> CameraInfo:
     """The camera with this number, path or name; part of a name will do; empty: the first.
 
+    Whoever names a virtual webcam that nobody feeds yet means it: opening it fails until it is fed.
     Raises: SourceError source-missing if there is none, source-unknown if it is an output.
     """
-    cameras = list_cameras()
+    listed = list_cameras()
+    cameras = [*listed, *_unfed_cameras()] if wanted else listed
     tests: list[Callable[[CameraInfo], bool]] = [
         lambda camera: wanted == "" or wanted == str(camera.index),
         lambda camera: wanted == camera.path or _is_same_file(wanted, camera.path),
@@ -79,7 +97,7 @@ def find_camera(wanted: str) -> CameraInfo:
         for camera in cameras:
             if test(camera):
                 return camera
-    raise _not_found(wanted, cameras)
+    raise _not_found(wanted, listed)
 
 
 def _is_same_file(one: str, other: str) -> bool:
@@ -96,8 +114,7 @@ def _not_found(wanted: str, cameras: list[CameraInfo]) -> SourceError:
                 return SourceError(
                     "source-unknown",
                     f"{node.path} ({node.name}) is no camera to read from: {node.refusal}.",
-                    "vcam cameras lists the cameras; one that another program feeds must be fed "
-                    "before it can be read.",
+                    "Choose another: vcam cameras lists the cameras.",
                 )
     if not cameras:
         return SourceError(

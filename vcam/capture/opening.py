@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 
 from vcam.capture.cameras import find_camera, list_cameras
@@ -56,6 +57,19 @@ def require_source(spec: str) -> None:
         _holds_picture(Path(spec).expanduser())
     else:
         find_camera(_camera_named_by(spec))
+
+
+def source_path(spec: str) -> Path | None:
+    """The file or device that this source reads and no sink may write to; None if not known yet."""
+    if is_file_source(spec):
+        return Path(spec).expanduser()
+    camera = _camera_named_by(spec)
+    if sys.platform != "linux" or spec in ("auto", "demo") or not camera:
+        return None  # elsewhere an output is no file
+    try:
+        return Path(find_camera(camera).path)
+    except SourceError:
+        return None
 
 
 def _camera_named_by(spec: str) -> str:

@@ -22,13 +22,15 @@ _CAPTURE, _OUTPUT = 0x1 | 0x1000, 0x2 | 0x2000  # single- and multi-planar
 
 _LOOPBACK = "v4l2 loopback"
 _OWN_LABEL, _OWN_OUTPUT = "vcam", "it is vcam's own output"
+_NO_PICTURES = "it gives no pictures now"
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
     """One /dev/videoN.
 
-    refusal: why it is no camera for us, None if it is one. is_loopback: another program feeds it.
+    refusal: why it is no camera for us, None if it is one. is_loopback: another program feeds it,
+    or will.
     """
 
     index: int
@@ -36,6 +38,11 @@ class Node:
     path: Path
     refusal: str | None
     is_loopback: bool
+
+    @property
+    def is_unfed(self) -> bool:
+        """Whether it will be a camera as soon as a program feeds it."""
+        return self.is_loopback and self.refusal == _NO_PICTURES
 
 
 def nodes() -> Iterator[Node]:
@@ -72,6 +79,13 @@ def capabilities(path: Path) -> tuple[str, int]:
     return driver, offers
 
 
+def is_loopback(path: Path) -> bool:
+    """Whether the device shows what another program feeds it; False also if it cannot be asked."""
+    with suppress(OSError):
+        return capabilities(path)[0] == _LOOPBACK
+    return False
+
+
 def obstacle(path: Path) -> int:
     """The errno that keeps a program from streaming from this device; 0 if there is none."""
     form = bytearray(208)  # struct v4l2_format
@@ -106,12 +120,12 @@ def _examine(path: Path, name: str) -> tuple[str, str | None]:
         return "", f"it cannot be asked ({error.strerror})"
     if name == _OWN_LABEL:
         return driver, _OWN_OUTPUT
+    is_loopback = driver == _LOOPBACK
+    if is_loopback and any(_writes_to(str(pid), path) for pid in (os.getpid(), os.getppid())):
+        return driver, _OWN_OUTPUT
     if not offers & _CAPTURE:
-        return driver, "it gives no pictures now"
-    if driver != _LOOPBACK:
-        return driver, "it converts pictures" if offers & _OUTPUT else None
-    writes = any(_writes_to(str(pid), path) for pid in (os.getpid(), os.getppid()))
-    return driver, _OWN_OUTPUT if writes else None
+        return driver, _NO_PICTURES
+    return driver, "it converts pictures" if offers & _OUTPUT and not is_loopback else None
 
 
 def _writes_to(pid: str, path: Path) -> bool:

@@ -11,9 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from vcam.capture import is_file_source
+from vcam.capture import source_path
 from vcam.config.folders import config_folder, runtime_folder, state_folder
 from vcam.config.library import ReferenceLibrary
 from vcam.config.settings import Settings
@@ -295,9 +294,8 @@ class Program:
         self._publisher.start()
 
     def _open_sinks(self, specs: Sequence[str], width: int, height: int, fps: float) -> OpenedSinks:
-        source = self._plan.settings.source
-        path = Path(source) if is_file_source(source) else None
-        return open_sinks(specs, width=width, height=height, fps=fps, source=path)
+        source = source_path(self._plan.settings.source)
+        return open_sinks(specs, width=width, height=height, fps=fps, source=source)
 
     def _find_reference(self, reference_id: str) -> tuple[str, str]:
         card = self._references.card(reference_id)

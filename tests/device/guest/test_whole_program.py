@@ -7,6 +7,7 @@ it seconds, so few are read. The publisher repeats each at its own rate meanwhil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -135,6 +136,34 @@ def test_whole_program_styles_the_webcam_start_after_start(programs, run, wait_f
 
     run()
     wait_for(lambda: is_camera(OUTPUT), PATIENCE_S)
+    assert_styled(numbered(by_opencv(), 1), webcam)
+
+
+@pytest.fixture
+def loopback_webcam():
+    """The webcam as other programs make theirs: with exclusive_caps=1 it is an output until fed."""
+    module = "/run/testbed/modules/v4l2loopback.ko"
+    labels = 'card_label="Test Webcam,vcam"'
+    subprocess.run(["tb", "rmmod", "v4l2loopback"], check=True)
+    parameters = f"video_nr=0,10 exclusive_caps=1,1 {labels}"
+    subprocess.run(["tb", "insmod", module, parameters], check=True)
+    yield
+    subprocess.run(["cam", "reload"], check=True)
+
+
+def test_whole_program_waits_for_a_virtual_webcam_to_be_fed(
+    loopback_webcam, programs, run, wait_for
+):
+    """A named virtual webcam that nobody feeds yet is waited for behind the slate, then styled."""
+    assert not is_camera(WEBCAM)
+    running = run()
+    wait_for(lambda: is_camera(OUTPUT), PATIENCE_S)
+    said: list[str] = []
+    threading.Thread(target=lambda: [said.append(line) for line in running.stdout]).start()
+    wait_for(lambda: any("no program feeds it" in line for line in said), PATIENCE_S)
+    assert programs.read(frames=2).numbers == [None, None], "no slate"
+    programs.write(WEBCAM, fps=5, clip=PRESENTER)
+    webcam = pictures.clip(str(PRESENTER), WIDTH, HEIGHT)
     assert_styled(numbered(by_opencv(), 1), webcam)
 
 

@@ -198,6 +198,21 @@ def test_refusal_on_linux_says_why(
     assert ("usermod -aG video" in error.hint) == (code == "source-denied")
 
 
+@pytest.mark.parametrize("holders", [[], ["zoom"]])
+def test_unfed_virtual_camera_says_what_it_waits_for(
+    device, camera_info, monkeypatch: pytest.MonkeyPatch, holders
+):
+    """A virtual camera without pictures wants its feeder, whoever else may have it open."""
+    device.opens = lambda api, wishes: False
+    monkeypatch.setattr(v4l2, "obstacle", lambda path: errno.EINVAL)
+    monkeypatch.setattr(v4l2, "holders", lambda path: holders)
+    monkeypatch.setattr(v4l2, "capabilities", lambda path: ("v4l2 loopback", 2))
+    error = refused(camera_info)
+    assert error.code == "source-lost"
+    assert "no program feeds it" in str(error)
+    assert "waits" in error.hint
+
+
 def test_windows_asks_direct_show_first(device, camera_info, monkeypatch: pytest.MonkeyPatch):
     """On Windows DirectShow is asked first, with the wishes at opening; then without; then MSMF."""
     monkeypatch.setattr(camera_module, "SYSTEM", "Windows")

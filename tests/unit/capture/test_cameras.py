@@ -82,6 +82,45 @@ def test_own_output_is_never_listed(machine):
 
 
 @linux_only
+@pytest.mark.parametrize("wanted", ["1", "{dev}/video1", "phone", "pho"])
+def test_unfed_virtual_webcam_is_found_when_named(machine, wanted: str):
+    """A virtual webcam that nobody feeds yet is found by whoever names it, and listed for nobody.
+
+    A real camera of the same name goes first.
+    """
+    machine.plug(0, "vcam", "v4l2 loopback", OUTPUT)
+    machine.plug(1, "Phone", "v4l2 loopback", OUTPUT)
+    assert list_cameras() == []
+    assert find_camera(wanted.format(dev=machine.dev)).index == 1
+    with pytest.raises(SourceError, match="No camera"):
+        find_camera("")
+    machine.plug(2, "Phone", "uvcvideo", CAPTURE)
+    assert find_camera("phone").index == 2
+
+
+@linux_only
+@pytest.mark.parametrize(
+    ("name", "driver", "says"),
+    [("vcam", "v4l2 loopback", "own output"), ("Acme Webcam", "uvcvideo", "no pictures")],
+)
+def test_naming_makes_no_camera_of_what_is_none(machine, name: str, driver: str, says: str):
+    """Neither vcam's own output nor a device that never gives pictures becomes a camera by name."""
+    machine.plug(0, name, driver, OUTPUT)
+    with pytest.raises(SourceError, match=says) as caught:
+        find_camera(str(machine.dev / "video0"))
+    assert caught.value.code == "source-unknown"
+
+
+@linux_only
+def test_loopback_that_vcam_writes_to_is_no_unfed_webcam(machine):
+    """A loopback device that vcam has opened to write is its own before the first frame."""
+    machine.plug(3, "Relabelled output", "v4l2 loopback", OUTPUT)
+    path = machine.dev / "video3"
+    with path.open(), pytest.raises(SourceError, match="own output"):
+        find_camera(str(path))
+
+
+@linux_only
 def test_virtual_webcam_that_is_being_read_stays_listed(machine):
     """A virtual webcam that vcam itself reads is still a camera: its buffers are mapped."""
     machine.plug(0, "Phone", "v4l2 loopback", CAPTURE | OUTPUT)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.unit.capture.numbered_pictures import SIZE, numbered
-from vcam.capture import demo, is_file_source, open_source, opening
+from vcam.capture import demo, is_file_source, open_source, opening, source_path
 from vcam.capture.cameras import CameraInfo
 from vcam.errors import SourceError
 
@@ -92,6 +93,16 @@ def test_device_path_is_a_camera(device, camera_info, monkeypatch: pytest.Monkey
     opened("camera:/dev/video3")
     opened("camera")
     assert wanted == ["/dev/video3", "/dev/video3", ""]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere an output is no file")
+def test_what_is_read_is_known_as_a_path(camera_info, monkeypatch: pytest.MonkeyPatch):
+    """The file or device that a source reads is known before it opens, unless vcam is to choose."""
+    monkeypatch.setattr("vcam.capture.cameras.list_cameras", lambda: [camera_info])
+    assert source_path("film.mp4") == Path("film.mp4")
+    assert source_path("camera:acme") == source_path("camera:3") == Path(camera_info.path)
+    assert source_path("camera:another") is None
+    assert source_path("camera") is source_path("auto") is source_path("demo") is None
 
 
 def test_missing_file_is_said_so(tmp_path: Path):

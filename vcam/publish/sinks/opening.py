@@ -24,8 +24,8 @@ AUTO = "auto"
 class Request:
     """What a sink is opened for.
 
-    where: what follows the colon of the spec, None without one. source: the clip or picture that
-    is being read, which no file sink may write over.
+    where: what follows the colon of the spec, None without one. source: the clip, picture or
+    camera that is being read, which no sink may write to.
     """
 
     where: str | None
@@ -56,7 +56,7 @@ def _open_v4l2(request: Request) -> Sink:
         raise SinkError("sink-missing", "Only Linux has v4l2 cameras.", "use --sink obs")
     from vcam.publish.sinks.v4l2 import V4l2Sink
 
-    return V4l2Sink(request.width, request.height, request.fps, request.where)
+    return V4l2Sink(request.width, request.height, request.fps, request.where, request.source)
 
 
 def _open_obs(request: Request) -> Sink:

@@ -28,15 +28,29 @@ class V4l2Sink(Sink):
     """Writes I420 frames to a v4l2loopback device.
 
     device: its path; None takes the first loopback device that can be had, those labelled vcam
-    first. width, height: even.
+    first. source: the camera that is being read, which may be a loopback device that nobody feeds
+    yet. width, height: even.
     Raises: SinkError (sink-missing, sink-denied, sink-busy, sink-refused).
     """
 
     reopens = True
 
-    def __init__(self, width: int, height: int, fps: float, device: str | None = None) -> None:
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        fps: float,
+        device: str | None = None,
+        source: Path | None = None,
+    ) -> None:
         if device is None:
-            self._path, self._fd = _open_first(width, height)
+            self._path, self._fd = _open_first(width, height, source)
+        elif _is_same(Path(device), source):
+            raise SinkError(
+                "sink-refused",
+                f"{device} is the source itself.",
+                f"choose another device, or make a second one: {LOAD_MODULE} devices=2",
+            )
         else:
             self._path = Path(device)
             self._fd = _open(self._path, width, height)
@@ -83,10 +97,21 @@ class V4l2Sink(Sink):
             self._guard = guard
 
 
-def _open_first(width: int, height: int) -> tuple[Path, int]:
-    """The first loopback device that can be had."""
+def _is_same(path: Path, source: Path | None) -> bool:
+    return source is not None and path.resolve() == source.resolve()
+
+
+def _open_first(width: int, height: int, source: Path | None) -> tuple[Path, int]:
+    """The first loopback device that can be had and is not the source."""
     first: SinkError | None = None
     for path, _ in loopback.loopback_devices():
+        if _is_same(path, source):
+            first = first or SinkError(
+                "sink-missing",
+                f"The virtual camera at {path} is the source itself, and there is no other.",
+                f"make a second one: {LOAD_MODULE} devices=2",
+            )
+            continue
         try:
             return path, _open(path, width, height)
         except SinkError as error:

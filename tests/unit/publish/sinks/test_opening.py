@@ -1,5 +1,7 @@
 """From specs to sinks: all or none, and `auto` never leaves the user without a picture."""
 
+import sys
+
 import pytest
 
 from vcam.errors import SinkError
@@ -70,6 +72,19 @@ def test_auto_takes_a_virtual_camera_of_linux(monkeypatch):
     choice = auto_sinks()
     assert choice.specs == ("v4l2", "preview")
     assert "vcam" in choice.why
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="v4l2 is Linux's")
+def test_source_is_never_a_sink(monkeypatch, tmp_path):
+    """A loopback device that is to be read is refused by name, and `auto` keeps off it."""
+    device = tmp_path / "video0"
+    _devices(monkeypatch, (device, Capability("v4l2 loopback", "Phone", False, True)))
+    with pytest.raises(SinkError, match="source itself") as caught:
+        open_sink(f"v4l2:{device}", **SIZE, source=device)
+    assert caught.value.code == "sink-refused"
+    opened = open_sinks(["auto"], **SIZE, source=device)
+    assert [s.name for s in opened.sinks] == ["preview"]
+    assert "source itself" in opened.note
 
 
 def test_auto_names_the_group_when_devices_may_not_be_opened(monkeypatch):
