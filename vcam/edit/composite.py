@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vcam.edit.constants import BORDER_PX, GROWTH_PX, SOFTNESS_PX
-from vcam.edit.sampling import sample_or_zero
+from vcam.edit.sampling import resized, sample_or_zero
 from vcam.frame import CROP_SIZE
 
 
@@ -34,15 +34,19 @@ class Composite:
         in_crop [1, h, w, 2], where the base's pixels lie in the crop, in torch's units.
         Returns: [1, 3, h, w], 0..1; exactly `base` where all masks are 0 and a few pixels around.
         """
-        change = sample_or_zero(correction * self._widened(masks), in_crop)
+        wide = resized(self._widened(masks), correction.shape[-1])
+        change = sample_or_zero(correction * wide, in_crop)
         return change.add_(base).clamp_(0.0, 1.0)
 
     def _widened(self, masks: Sequence[Tensor]) -> Tensor:
-        """m~: the union of the masks, grown and softened, 0 along the crop's border."""
+        """m~: the union of the masks, grown and softened, 0 along the crop's border.
+
+        Made at CROP_SIZE for networks of any side: the constants are pixels of that crop.
+        """
         union = masks[0]
         for mask in masks[1:]:
             union = torch.maximum(union, mask)
-        wide = F.max_pool2d(union, GROWTH_PX, 1, GROWTH_PX // 2)
+        wide = F.max_pool2d(resized(union, CROP_SIZE), GROWTH_PX, 1, GROWTH_PX // 2)
         reach = self._kernel.shape[-1] // 2
         wide = F.conv2d(wide, self._kernel, padding=(0, reach))
         wide = F.conv2d(wide, self._kernel.mT, padding=(reach, 0))

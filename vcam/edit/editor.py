@@ -19,6 +19,7 @@ from vcam.edit.device import choose_device, translated
 from vcam.edit.follow import FollowEdit, FollowLayer
 from vcam.edit.geometry import (
     Box,
+    at_side,
     box_of_crop,
     from_corner,
     layer_runs,
@@ -28,16 +29,17 @@ from vcam.edit.geometry import (
 from vcam.edit.palette import Palettes
 from vcam.edit.references import PreparedReferences
 from vcam.edit.replace import ReplaceEdit
-from vcam.edit.sampling import crop_of
+from vcam.edit.sampling import crop_of, resized
 from vcam.edit.transfer import Download, Upload
 from vcam.errors import EditError
-from vcam.frame import Affine, FaceShape, Frame, LayerStyle, Pixels, TrackedFace
+from vcam.frame import CROP_SIZE, Affine, FaceShape, Frame, LayerStyle, Pixels, TrackedFace
 
 
 class Editor:
     """Edits frames toward the wanted references.
 
-    model: name of built-in weights, or a path. device: `auto`, `cpu`, `mps`, `cuda[:N]`.
+    model: name of built-in weights, or a path; the network may be of any size of the family, what
+        vcam.frame gives at CROP_SIZE is brought to it. device: `auto`, `cpu`, `mps`, `cuda[:N]`.
     Raises: EditError if the weights are missing or damaged, or the device is.
     """
 
@@ -51,15 +53,15 @@ class Editor:
             code = "weights-missing" if error.code == "weights-missing" else "weights-damaged"
             raise EditError(code, error.message, error.hint) from error
         self.crop_kind: CropKind = weights.card.crop
+        self._side = side = networks[0].config.size
         with translated(), torch.inference_mode():
             network = EditNetwork(*networks, choice.device, choice.dtype)
             if choice.device.type == "cuda":  # capture the graph now, not at the first frame
-                side = network.config.size
                 network.follow(torch.zeros(2, 3, side, side), torch.zeros(1, 1, side, side))
             composite = Composite(choice.device)
             self._follow = FollowEdit(network, composite, Palettes(choice.device))
             self._replace = ReplaceEdit(network, composite)
-            self._references = PreparedReferences(network, self.crop_kind)
+            self._references = PreparedReferences(network, self.crop_kind, side)
         self._upload, self._download = Upload(choice.device), Download(choice.device)
 
     def edit(
@@ -98,21 +100,23 @@ class Editor:
         geometry = [array for part in shape.layers for array in (part.mask, part.warp)]
         picture, skin, *parts = self._upload.send([pixels[box], shape.skin, *geometry])
         picture = picture.permute(2, 0, 1)[None].float() / 255
-        masks = [mask[None, None] for mask in parts[::2]]
+        side = self._side
+        masks = [resized(mask[None, None], side) for mask in parts[::2]]
+        skin = resized(skin[None, None], side)
         warps = [warp.permute(2, 0, 1)[None] for warp in parts[1::2]]
-        steps = [reference_step_px(part.warp) for part in shape.layers]
+        steps = [reference_step_px(part.warp) * CROP_SIZE / side for part in shape.layers]
 
         rows, columns = box
-        to_crop = from_corner(frame_to_crop, rows.start, columns.start)
+        to_crop = at_side(from_corner(frame_to_crop, rows.start, columns.start), side)
         from_double_crop = supersampled(invert_affine(to_crop))
 
         work = zip(layers, masks, warps, steps, strict=True)
         for group in layer_runs(work):
-            crop = crop_of(picture, from_double_crop)
+            crop = crop_of(picture, from_double_crop, side)
             style, mask, _, _ = group[0]
             if style.mode == "follow":
                 follow = [self._follow_layer(*each) for each in group]
-                picture = self._follow(picture, crop, to_crop, skin[None, None], follow)
+                picture = self._follow(picture, crop, to_crop, skin, follow)
             else:
                 maps = self._references[style.reference].maps()
                 picture = self._replace(picture, crop, to_crop, mask, maps, style.strength)

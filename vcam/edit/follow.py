@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from vcam.edit.composite import Composite
 from vcam.edit.palette import PaletteMap, Palettes, to_log
 from vcam.edit.sampling import MipPicture, frame_in_crop, sample_or_zero
-from vcam.frame import CROP_SIZE, Affine
+from vcam.frame import Affine
 
 
 class FollowNetwork(Protocol):
@@ -89,7 +89,7 @@ class FollowEdit:
         kept_detail = _left_of_own(layers, [layer.strength * layer.detail for layer in layers])
         before, after, paste = self._network.follow(pair, 1.0 - kept).split(1)
         correction = (after - torch.lerp(paste, before, kept_detail)) * 0.5
-        in_crop = frame_in_crop(box, to_crop)
+        in_crop = frame_in_crop(box, to_crop, crop.shape[-1])
         base = _pasted_in_frame(box, in_crop, to_crop, layers, palettes)
         return self._composite(base, correction, in_crop, [layer.mask for layer in layers])
 
@@ -114,7 +114,7 @@ def _pasted_in_frame(
 
 def _warped_to_crop(layer: FollowLayer) -> Tensor:
     """The reference laid on the crop, log colours [1, 3, S, S], 2 x 2 samples a pixel."""
-    side = 2 * CROP_SIZE
+    side = 2 * layer.mask.shape[-1]
     at = F.interpolate(layer.warp, size=(side, side), mode="bicubic", align_corners=False)
     picture = layer.reference.at(at[0].permute(1, 2, 0), layer.reference_step_px / 2)
     return F.avg_pool2d(picture, 2)

@@ -41,6 +41,14 @@ def from_corner(to_crop: Affine, top: int, left: int) -> Affine:
     return moved
 
 
+def at_side(to_crop: Affine, side: int) -> Affine:
+    """The map to the pixels of the same crop where it is `side` wide, as a network may want it."""
+    scale = side / CROP_SIZE
+    scaled = to_crop * scale
+    scaled[:, 2] += (scale - 1) / 2  # pixel centres are at whole numbers at both sides
+    return scaled
+
+
 def supersampled(matrix: Affine) -> Affine:
     """The map from a grid of twice the side whose 2 x 2 means lie on the original's pixels."""
     halved = matrix.copy()

@@ -17,29 +17,34 @@ from vcam.frame import Reference
 class PreparedReference:
     """One reference: its picture in log colours, and its modulation maps once they are needed."""
 
-    def __init__(self, reference: Reference, network: EditNetwork, crop_kind: CropKind) -> None:
+    def __init__(
+        self, reference: Reference, network: EditNetwork, crop_kind: CropKind, side: int
+    ) -> None:
         pixels = torch.from_numpy(reference.pixels).to(network.device)
         self._picture = pixels.permute(2, 0, 1)[None].float() / 255
         self._landmarks = reference.landmarks
         self._crop_kind: CropKind = crop_kind
-        self._network = network
+        self._network, self._side = network, side
         self._maps: list[Tensor] | None = None
         self.log_mips = MipPicture(to_log(self._picture))
 
     def maps(self) -> list[Tensor]:
         """The maps of its own crop, which `replace` puts in the user's place."""
         if self._maps is None:
-            to_crop = crop_matrix(self._landmarks, self._crop_kind)
-            crop = crop_of(self._picture, supersampled(invert_affine(to_crop)))
+            to_crop = crop_matrix(self._landmarks, self._crop_kind, self._side)
+            crop = crop_of(self._picture, supersampled(invert_affine(to_crop)), self._side)
             self._maps = self._network.resize(self._network.encode(crop * 2.0 - 1.0))
         return self._maps
 
 
 class PreparedReferences:
-    """Those last used."""
+    """Those last used.
 
-    def __init__(self, network: EditNetwork, crop_kind: CropKind) -> None:
-        self._network = network
+    side: of the crop that the network sees.
+    """
+
+    def __init__(self, network: EditNetwork, crop_kind: CropKind, side: int) -> None:
+        self._network, self._side = network, side
         self._crop_kind: CropKind = crop_kind
         self._kept: dict[Reference, PreparedReference] = {}
 
@@ -48,6 +53,6 @@ class PreparedReferences:
         if prepared is None:
             if len(self._kept) == KEPT_REFERENCES:
                 del self._kept[next(iter(self._kept))]  # the oldest
-            prepared = PreparedReference(reference, self._network, self._crop_kind)
+            prepared = PreparedReference(reference, self._network, self._crop_kind, self._side)
             self._kept[reference] = prepared
         return prepared

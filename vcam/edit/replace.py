@@ -48,4 +48,5 @@ class ReplaceEdit:
         pixels; mask [1, 1, S, S]; maps, the reference's. Returns: [1, 3, h, w].
         """
         before, after = self._network.replace(crop * 2.0 - 1.0, maps, mask * strength).split(1)
-        return self._composite(box, (after - before) * 0.5, frame_in_crop(box, to_crop), [mask])
+        in_crop = frame_in_crop(box, to_crop, crop.shape[-1])
+        return self._composite(box, (after - before) * 0.5, in_crop, [mask])

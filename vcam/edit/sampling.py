@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vcam.edit.geometry import LEAST_MIP_PX, mip_level
-from vcam.frame import CROP_SIZE, Affine
+from vcam.frame import Affine
 
 
 def pixel_grid(height: int, width: int, matrix: Affine, device: torch.device) -> Tensor:
@@ -39,20 +39,28 @@ def sample_or_zero(picture: Tensor, grid: Tensor, mode: str = "bilinear") -> Ten
     return F.grid_sample(picture, grid, mode, "zeros", align_corners=False)
 
 
-def crop_of(box: Tensor, from_double_crop: Affine) -> Tensor:
-    """The aligned crop of a box, [1, 3, S, S], 2 x 2 samples a pixel.
+def crop_of(box: Tensor, from_double_crop: Affine, side: int) -> Tensor:
+    """The aligned crop of a box, [1, 3, side, side], 2 x 2 samples a pixel.
 
     from_double_crop: pixels of the crop at twice its side -> box pixels.
     """
-    side = 2 * CROP_SIZE
-    points = pixel_grid(side, side, from_double_crop, box.device)
+    points = pixel_grid(2 * side, 2 * side, from_double_crop, box.device)
     return F.avg_pool2d(sample(box, units(points, box.shape[-1], box.shape[-2])), 2)
 
 
-def frame_in_crop(box: Tensor, to_crop: Affine) -> Tensor:
-    """Where the box's pixels lie in the crop, a sampling grid [1, h, w, 2]."""
+def frame_in_crop(box: Tensor, to_crop: Affine, side: int) -> Tensor:
+    """Where the box's pixels lie in the crop, `side` wide, a sampling grid [1, h, w, 2]."""
     points = pixel_grid(box.shape[-2], box.shape[-1], to_crop, box.device)
-    return units(points, CROP_SIZE, CROP_SIZE)
+    return units(points, side, side)
+
+
+def resized(mask: Tensor, side: int) -> Tensor:
+    """A square mask [1, 1, S, S] at another side: means of whole cells, or bilinear between."""
+    if mask.shape[-1] == side:
+        return mask
+    if mask.shape[-1] > side:
+        return F.adaptive_avg_pool2d(mask, side)
+    return F.interpolate(mask, size=(side, side), mode="bilinear", align_corners=False)
 
 
 class MipPicture:
