@@ -178,24 +178,28 @@ def _config(arguments: Mapping[str, Any]) -> NetworkConfig:
 
     Raises: WeightsError (weights-unfit) if it is none.
     """
-    channels = arguments.get("latent_channel_size")
-    if channels != STYLE_CHANNELS:
-        raise _unfit(f"its latent_channel_size is {channels!r}, not {STYLE_CHANNELS}")
     normalise = arguments.get("normalize_mode", "LayerNorm")
     if normalise != "LayerNorm":
-        raise _unfit(f"its normalize_mode is {normalise!r}, not 'LayerNorm'")
-    numbers: list[int] = []
-    for name in ("size", "latent_spatial_size", "channel_multiplier"):
-        number = arguments.get(name)
-        if type(number) is not int:
-            raise _unfit(f"its {name} is {number!r}, not a whole number")
-        numbers.append(number)
-    if numbers[2] > _MOST_MULTIPLIER:
-        raise _unfit(f"its channel_multiplier is {numbers[2]}, more than {_MOST_MULTIPLIER}")
+        raise _unfit(f"its normalize_mode is {str(normalise)[:40]!r}, not 'LayerNorm'")
+    channels = _whole(arguments, "latent_channel_size")
+    if channels != STYLE_CHANNELS:
+        raise _unfit(f"its latent_channel_size is {channels}, not {STYLE_CHANNELS}")
+    multiplier = _whole(arguments, "channel_multiplier")
+    if multiplier > _MOST_MULTIPLIER:
+        raise _unfit(f"its channel_multiplier is {multiplier}, more than {_MOST_MULTIPLIER}")
+    size, stylemap_size = _whole(arguments, "size"), _whole(arguments, "latent_spatial_size")
+    light = arguments.get("small_generator", False) is True
     try:
-        return NetworkConfig(*numbers, light=bool(arguments.get("small_generator", False)))
+        return NetworkConfig(size, stylemap_size, multiplier, light=light)
     except ValueError as error:
         raise _unfit(f"its {error}") from error
+
+
+def _whole(arguments: Mapping[str, Any], name: str) -> int:
+    number = arguments.get(name)
+    if type(number) is not int:
+        raise _unfit(f"its {name} is {str(number)[:40]!r}, not a whole number")
+    return number
 
 
 def _checked(name: str, state: object, network: nn.Module) -> Arrays:

@@ -16,7 +16,7 @@ from models.config import NetworkConfig
 from models.weights import Card
 from vcam.client import Client
 from vcam.config.folders import config_folder, state_folder
-from vcam.config.models import ModelLibrary
+from vcam.config.models import RESERVED, ModelLibrary
 from vcam.config.settings import Settings
 from vcam.config.store import load_settings, save_settings
 from vcam.errors import DAMAGED_WEIGHTS, DaemonError, EditError
@@ -25,7 +25,10 @@ Record = dict[str, Any]
 
 
 class _Choice(NamedTuple):
-    """Which model is in use. running: the daemon that was asked, None if the settings file was."""
+    """Which model is in use. running: the daemon that was asked, None if the settings file was.
+
+    now: a name; `auto` if vcam chooses when it starts.
+    """
 
     now: str
     running: Client | None
@@ -52,7 +55,9 @@ def _list(library: ModelLibrary, arguments: argparse.Namespace) -> int:
     records = [_record(library, name, chosen) for name in library.names()]
     width = max(len(record["name"]) for record in records)
     lines = [_line(record, width) for record in records]
-    if chosen not in library.names():
+    if chosen in RESERVED:
+        lines.append("vcam chooses one of them when it starts (auto).")
+    elif chosen not in library.names():
         lines.append(f"The model in use, {chosen!r}, is not here; choose one: vcam models use NAME")
     _print(arguments, records, lines)
     return 0
@@ -93,15 +98,17 @@ def _verify(library: ModelLibrary, arguments: argparse.Namespace) -> int:
 
 
 def _use(library: ModelLibrary, arguments: argparse.Namespace) -> int:
-    card = library.card(arguments.name)
+    is_choice_left = arguments.name in RESERVED
+    licence = None if is_choice_left else library.card(arguments.name).licence
     running = _choice().running
     if running is not None:
         running.change(model=arguments.name)
     else:
         save_settings(_settings_file(), _stored().changed({"model": arguments.name}))
     when = "The running vcam loads it now." if running else "vcam uses it from its next start on."
-    record = {"name": arguments.name, "licence": card.licence, "running": running is not None}
-    _print(arguments, record, [f"{arguments.name}: {when}", f"Licence: {card.licence}"])
+    record = {"name": arguments.name, "licence": licence, "running": running is not None}
+    lines = [f"{arguments.name}: {when}", *([f"Licence: {licence}"] if licence else [])]
+    _print(arguments, record, lines)
     return 0
 
 
@@ -125,7 +132,9 @@ def _choice() -> _Choice:
     """The running vcam's model, else the stored one."""
     client = Client()
     try:
-        return _Choice(client.settings()["model"], client)
+        wanted = client.settings()["model"]
+        chosen = client.status()["engine"]["model"] if wanted in RESERVED else wanted
+        return _Choice(chosen or wanted, client)
     except DaemonError as error:
         if error.code == "not-running":
             return _Choice(_stored().model, None)

@@ -117,7 +117,7 @@ def _add_models(commands: Any) -> None:  # noqa: ANN401 - argparse hides its typ
     verify = what.add_parser("verify", help="compare models with their checksums")
     verify.add_argument("name", metavar="NAME", nargs="*", help="by default all of them")
     use = what.add_parser("use", help="choose the model from now on")
-    use.add_argument("name", metavar="NAME", help="name, as `vcam models list` shows it")
+    use.add_argument("name", metavar="NAME", help="name, as `vcam models list` shows it, or auto")
     remove = what.add_parser("remove", help="remove imported models")
     remove.add_argument("name", metavar="NAME", nargs="+", help="name of one you imported")
     for command in (add, verify, use, remove, what.add_parser("list", help="list all models")):
