@@ -113,16 +113,17 @@ def _use(library: ModelLibrary, arguments: argparse.Namespace) -> int:
 
 
 def _remove(library: ModelLibrary, arguments: argparse.Namespace) -> int:
-    """The first that cannot be removed ends it."""
+    """All of them, or none if one of them cannot be removed."""
     in_use = {_choice().now, _stored().model}
     for name in arguments.name:
-        library.locate(name)
-        if name in in_use and not library.is_built_in(name):
+        library.check_removable(name)
+        if name in in_use:
             raise EditError(
                 "weights-in-use",
                 f"The model {name!r} is the one in use.",
                 "choose another one first: `vcam models use face256`",
             )
+    for name in dict.fromkeys(arguments.name):
         library.remove(name)
     _print(arguments, arguments.name, [f"{name} is removed." for name in arguments.name])
     return 0

@@ -144,8 +144,8 @@ class ModelLibrary:
         folder.rename(self._user / name)
         return card
 
-    def remove(self, name: str) -> None:
-        """Delete an imported model.
+    def check_removable(self, name: str) -> None:
+        """Refuse what cannot be removed.
 
         Raises: EditError (weights-missing; weights-built-in: those stay).
         """
@@ -156,6 +156,13 @@ class ModelLibrary:
                 "`vcam models list` shows which were imported",
             )
         self.locate(name)
+
+    def remove(self, name: str) -> None:
+        """Delete an imported model.
+
+        Raises: as `check_removable`.
+        """
+        self.check_removable(name)
         with self.unfinished() as folder:  # no name leads to half of a model
             (self._user / name).rename(folder / name)
 
