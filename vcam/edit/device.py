@@ -2,41 +2,89 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import torch
 from torch.nn import functional as F
 
+from vcam.edit.graphics import find_graphics
 from vcam.errors import EditError, FrameError
+
+# What the self-test convolves: 64 channels at 128 x 128. An edit is so many times the arithmetic.
+_TEST_CHANNELS, _TEST_SIDE = 64, 128
+_TESTS_IN_AN_EDIT = 141e9 / (_TEST_CHANNELS**2 * 9 * _TEST_SIDE**2)
+_TEST_RUNS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceChoice:
-    """What was picked. name: for people. note: why `auto` took no GPU, empty if it did."""
+    """What was picked. name: for people. note: why `auto` took no GPU, empty if it did.
+
+    edit_ms: what an edit of `face256` should take there, about, by the self-test; 0 if there was
+        none.
+    """
 
     device: torch.device
     dtype: torch.dtype
     name: str
     note: str
+    edit_ms: float = 0.0
 
 
 def choose_device(wanted: str) -> DeviceChoice:
     """The device for `auto` (CUDA, then MPS, then the CPU), or the one asked for.
 
+    A GPU that `auto` finds has to pass a self-test; one that was asked for is taken at its word.
     Raises: EditError if the device asked for is not there.
     """
-    note = ""
-    if wanted == "auto":
-        if torch.cuda.is_available():
-            wanted = "cuda"
-        elif torch.backends.mps.is_available():
-            wanted = "mps"
-        else:
-            wanted, note = "cpu", _why_no_gpu()
+    if wanted != "auto":
+        return _asked_for(wanted)
+    if torch.cuda.is_available():
+        choice = _asked_for("cuda")
+    elif torch.backends.mps.is_available():
+        choice = _asked_for("mps")
+    else:
+        return replace(_asked_for("cpu"), note=_why_no_gpu())
+    try:
+        took_ms = self_test(choice.device, choice.dtype)
+    except RuntimeError as error:  # torch's, or the self-test's own
+        said = str(error).splitlines()[0]
+        return replace(
+            _asked_for("cpu"),
+            note=f"{choice.name} failed its self-test ({said}), so it is not used",
+        )
+    return replace(choice, edit_ms=took_ms * _TESTS_IN_AN_EDIT)
+
+
+def self_test(device: torch.device, dtype: torch.dtype) -> float:
+    """A convolution on a real tensor, compared with the CPU's. Returns: how long it takes, in ms.
+
+    Its numbers are whole and small, so half precision knows its result exactly.
+    Raises: RuntimeError if the device fails at it, or comes to another result.
+    """
+    shape = (1, _TEST_CHANNELS, _TEST_SIDE, _TEST_SIDE)
+    picture = (torch.arange(math.prod(shape)) % 5 - 2).reshape(shape).float()
+    weight = (torch.arange(_TEST_CHANNELS**2 * 9) % 7 % 3 - 1).reshape(_TEST_CHANNELS, -1, 3, 3)
+    weight = weight.float()
+    expected = F.conv2d(picture, weight, padding=1)
+    there = picture.to(device, dtype), weight.to(device, dtype)
+    took_s: list[float] = []
+    result = expected
+    for _ in range(_TEST_RUNS):
+        start = time.perf_counter()
+        result = F.conv2d(*there, padding=1)
+        result[0, 0, 0, 0].item()  # waits for the device
+        took_s.append(time.perf_counter() - start)
+    if not torch.equal(result.float().cpu(), expected):
+        raise RuntimeError("it computes wrong results")
+    return min(took_s) * 1e3
+
+
+def _asked_for(wanted: str) -> DeviceChoice:
     device = torch.device(wanted)
     if device.type == "cuda":
         if not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count():
@@ -56,18 +104,24 @@ def choose_device(wanted: str) -> DeviceChoice:
         device,
         _faster_on_cpu(),
         f"CPU, {torch.get_num_threads()} threads",
-        note,
+        "",
     )
 
 
 def _why_no_gpu() -> str:
     """Why `auto` had to take the CPU, with the cure if there is one."""
-    if torch.version.cuda is None and Path("/proc/driver/nvidia/version").exists():
+    graphics = find_graphics()
+    if graphics.kind == "cuda" and torch.version.cuda is None:
         return (
             "there is an NVIDIA card, but this torch was built for the CPU: install a torch build"
-            " for CUDA"
+            " for CUDA (pytorch.org says how)"
         )
-    return "no NVIDIA or Apple graphics card was found, so the CPU does the work"
+    if graphics.kind:
+        return (
+            f"there is a graphics card, but torch {torch.__version__} cannot use it: bring its"
+            " driver up to date"
+        )
+    return graphics.why_not
 
 
 def _faster_on_cpu() -> torch.dtype:

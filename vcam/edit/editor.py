@@ -29,6 +29,7 @@ from vcam.edit.geometry import (
 from vcam.edit.palette import Palettes
 from vcam.edit.references import PreparedReferences
 from vcam.edit.replace import ReplaceEdit
+from vcam.edit.runtime import Runtime
 from vcam.edit.sampling import crop_of, resized
 from vcam.edit.transfer import Download, Upload
 from vcam.errors import EditError
@@ -52,6 +53,13 @@ class Editor:
         except WeightsError as error:
             code = "weights-missing" if error.code == "weights-missing" else "weights-damaged"
             raise EditError(code, error.message, error.hint) from error
+        self.model_name = weights.card.name
+        self.runtime = Runtime(
+            "torch",
+            torch.__version__,
+            str(choice.dtype).removeprefix("torch."),
+            torch.get_num_threads(),
+        )
         self.crop_kind: CropKind = weights.card.crop
         self._side = side = networks[0].config.size
         with translated(), torch.inference_mode():

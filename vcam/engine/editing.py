@@ -100,7 +100,7 @@ def load_editor(shared: Shared, parts: Parts) -> FaceEditor:
     editor = parts.editor(settings.model, settings.device)
     shared.tell(crop_kind=editor.crop_kind)
     shared.figures.done(LOADING_MODEL)
-    hello = HelloEvent(kind="hello", device=editor.device_name, model=settings.model)
+    hello = HelloEvent(kind="hello", device=editor.device_name, model=editor.model_name)
     if editor.note:
         hello["note"] = editor.note
     shared.say(hello)

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from models.crop import CropKind
 from vcam.capture import Source, open_source
+from vcam.edit.runtime import Runtime
 from vcam.frame import FaceShape, Frame, LayerStyle, Pixels, TrackedFace
 
 
@@ -27,10 +28,15 @@ class Tracker(Protocol):
 
 
 class FaceEditor(Protocol):
-    """Styles it (vcam.edit.Editor)."""
+    """Styles it (vcam.edit.Editor, vcam.edit.lite.LiteEditor).
 
+    model_name: of the weights. note: what a user should know of the choice of device and model.
+    """
+
+    model_name: str
     device_name: str
     note: str
+    runtime: Runtime
     crop_kind: CropKind
 
     def edit(
@@ -66,14 +72,10 @@ class Parts:
 
 
 def load_editor(model: str, device: str) -> FaceEditor:
-    """The real editor; loads torch.
+    """The real editor, as vcam.engine.choosing finds it; loads torch or OpenVINO."""
+    from vcam.engine import choosing
 
-    model: name of built-in or imported weights.
-    """
-    from vcam.config.models import ModelLibrary
-    from vcam.edit import Editor
-
-    return Editor(ModelLibrary().locate(model), device)
+    return choosing.load_editor(model, device)
 
 
 def load_tracker(crop_kind: CropKind) -> Tracker:

@@ -18,6 +18,7 @@ from models.crop import CropKind
 from vcam.capture.array import ArraySource
 from vcam.config.library import ReferenceLibrary
 from vcam.config.settings import parse
+from vcam.edit.runtime import Runtime
 from vcam.engine.parts import Parts
 from vcam.engine.serving import Engine
 from vcam.errors import FrameError, SourceError
@@ -85,6 +86,7 @@ class FakeEditor:
         self.work_s = work_s
         self.device_name, self.note = "a fake", "for tests"
         self.crop_kind: CropKind = "face"
+        self.model_name, self.runtime = "fake", Runtime("none", "0", "float32", 1)
 
     def edit(self, frame, face, shape, layers, out):
         """Style the frame, after the time it takes."""

@@ -51,9 +51,11 @@ class LiteEditor:
                 "choose --model face256, or install vcam again on a system that OpenVINO has"
                 " packages for (docs/dependencies.md)",
             ) from error
-        self.model_name = model
+        self.model_name = weights.card.name
         self.device_name = f"CPU, {network.threads} threads"
-        self.note = "" if device in ("auto", "cpu") else f"{model} runs on the CPU, not on {device}"
+        self.note = ""
+        if device not in ("auto", "cpu"):
+            self.note = f"{self.model_name} runs on the CPU, not on {device}"
         self.runtime = Runtime("openvino", network.version, network.precision, network.threads)
         self.crop_kind: CropKind = weights.card.crop
         scratch = Scratch()
