@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from vcam.errors import ConfigError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Region = Literal["face", "eyes", "brows", "nose", "mouth"]
 REGIONS: tuple[str, ...] = get_args(Region)
@@ -54,7 +54,7 @@ class Layer(_Record):
 class Settings(_Record):
     """Everything a user can choose."""
 
-    version: Literal[1] = SCHEMA_VERSION
+    version: Literal[2] = SCHEMA_VERSION
     """Version of this record's form."""
     layers: tuple[Layer, ...] = Field(default=(Layer(),), min_length=1, max_length=8)
     """The edits, in the order they are applied."""
@@ -79,8 +79,9 @@ class Settings(_Record):
     the slate at once, or the user's own picture."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
     """Where the model runs."""
-    model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "face256"
-    """Weights to use: a name that `vcam models list` shows."""
+    model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "auto"
+    """`auto`, the full model on a graphics card and the small one on a processor, or a name that
+    `vcam models list` shows."""
     mirror_preview: bool = True
     """Mirror the page's preview, as a mirror would; never the published picture."""
     port: Annotated[int, Field(ge=1, le=65535)] = 8763

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 
 from vcam.config.private_file import write_private
-from vcam.config.settings import Settings, parse
+from vcam.config.settings import SCHEMA_VERSION, Settings, parse
 from vcam.errors import ConfigError
 
 NOT_STORED = {"paused", "bypass"}
@@ -36,6 +37,7 @@ def load_settings(path: Path) -> tuple[Settings, ConfigError | None]:
         ) from error
     try:
         values = tomllib.loads(text.decode())
+        values = _brought_up(values)
         return parse({key: values[key] for key in values if key not in NOT_STORED}), None
     except (ValueError, ConfigError) as error:  # TOML and UTF-8 errors are ValueErrors
         aside = _set_aside(path)
@@ -60,6 +62,18 @@ def save_settings(path: Path, settings: Settings) -> None:
             f"The settings could not be stored in {path}: {error.strerror or error}.",
             "the change counts until vcam ends; free space or make the folder writable",
         ) from error
+
+
+def _brought_up(values: dict[str, Any]) -> dict[str, Any]:
+    """What an earlier form of the record said, in today's.
+
+    Form 1 wrote the model's name although nobody had chosen it: `face256` was the default, where
+    now `auto` is.
+    """
+    if values.get("version") != 1:
+        return values
+    model = values.get("model", "face256")
+    return {**values, "version": SCHEMA_VERSION, "model": "auto" if model == "face256" else model}
 
 
 def _set_aside(path: Path) -> Path:

@@ -104,3 +104,14 @@ def test_a_failed_write_leaves_the_old_file(path, monkeypatch):
         write_private(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("stored", "meant"), [("face256", "auto"), ("mine", "mine")])
+def test_a_default_that_form_1_wrote_down_is_no_choice(path, stored, meant):
+    """In a file of form 1 `face256` means what the default means now; another model was chosen."""
+    path.write_text(f'version = 1\nmodel = "{stored}"\nstrength = 0.3\n')
+    settings, said = load_settings(path)
+    assert (settings.model, settings.strength, said) == (meant, 0.3, None)
+    chosen = apply_changes(settings, {"model": "face256"})
+    save_settings(path, chosen)
+    assert load_settings(path) == (chosen, None)

@@ -280,7 +280,7 @@ def test_another_model_is_loaded_while_the_camera_stays(make_stage):
     stage.change(device="cpu")
     stage.wait(lambda: len(stage.told("hello")) == 2)
     stage.wait_for_frames(1)
-    assert stage.loaded == [("face256", "auto"), ("face256", "cpu")]
+    assert stage.loaded == [("auto", "auto"), ("auto", "cpu")]
     assert len(stage.opened) == 1
 
 
