@@ -45,10 +45,12 @@ def _flags(arguments: argparse.Namespace) -> list[str]:
 
 def table(report: dict[str, Any]) -> list[str]:
     """The report's main figures for a person; docs/bench.md says what each means."""
-    machine, settings = report["machine"], report["settings"]
+    machine, settings, model = report["machine"], report["settings"], report["model"]
     lines = [
         f"{machine['device']}, {machine['cpu']} ({machine['cores']} cores)",
-        f"{report['source']['name']} at {settings['size']}, model {settings['model']}",
+        f"{report['source']['name']} at {settings['size']}, model {model['name']} on"
+        f" {model['runtime']} in {model['precision']}",
+        *([f"Note: {model['note'].rstrip('.')}."] if model["note"] else []),
         "",
         f"{'':<22}{'p50':>11}{'p95':>11}",
     ]

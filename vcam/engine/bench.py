@@ -21,7 +21,7 @@ def main() -> int:
     terminal = divert_native_output() if os.isatty(2) else sys.stderr
     os.dup2(2, 1)  # native libraries print there
     isolate()
-    from vcam.engine.measuring import measure  # torch, MediaPipe
+    from vcam.engine.measuring import measure  # OpenCV, MediaPipe
 
     try:
         result = measure(

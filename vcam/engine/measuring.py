@@ -10,17 +10,18 @@ from __future__ import annotations
 import itertools
 import os
 import platform
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import cv2
 import numpy as np
 import psutil
-import torch
 
 import vcam
 from vcam.capture import Source, SourceInfo, open_source
@@ -85,6 +86,7 @@ def measure(
     return {
         "vcam": vcam.__version__,
         "machine": _machine(editor.device_name),
+        "model": _model(editor),
         "load_reference_ms": {"before": busy_before, "after": _load_reference()},
         "source": {
             "name": info.name,
@@ -319,20 +321,38 @@ def _load_reference() -> Quantiles:
 
 
 def _machine(device: str) -> dict[str, Any]:
-    has_gpu = torch.cuda.is_available()
+    torch = _loaded_torch()
+    has_gpu = torch is not None and torch.cuda.is_available()
     return {
         "device": device,
         "cpu": _cpu_name(),
         "cores": os.cpu_count(),
-        "gpu": torch.cuda.get_device_name() if has_gpu else None,
+        "gpu": torch.cuda.get_device_name() if torch is not None and has_gpu else None,
         "system": platform.platform(),
         "python": platform.python_version(),
-        "torch": torch.__version__,
-        "torch_threads": torch.get_num_threads(),
-        "cuda": torch.version.cuda,
+        "torch": version("torch"),
+        "torch_threads": None if torch is None else torch.get_num_threads(),
+        "cuda": None if torch is None else torch.version.cuda,
         "mediapipe": version("mediapipe"),
         "opencv": cv2.__version__,
     }
+
+
+def _model(editor: FaceEditor) -> dict[str, Any]:
+    """What edited, and by what means."""
+    runtime = editor.runtime
+    return {
+        "name": editor.model_name,
+        "runtime": f"{runtime.name} {runtime.version}",
+        "precision": runtime.precision,
+        "threads": runtime.threads,
+        "note": editor.note,
+    }
+
+
+def _loaded_torch() -> ModuleType | None:
+    """Torch if the editor has brought it in; measuring alone does not."""
+    return sys.modules.get("torch")
 
 
 def _cpu_name() -> str:
@@ -346,7 +366,9 @@ def _cpu_name() -> str:
 
 def _memory_mb() -> dict[str, int | None]:
     """The process's memory now and, on a GPU, the most that was allocated there."""
-    gpu = torch.cuda.max_memory_allocated() >> 20 if torch.cuda.is_available() else None
+    torch = _loaded_torch()
+    has_gpu = torch is not None and torch.cuda.is_available()
+    gpu = torch.cuda.max_memory_allocated() >> 20 if torch is not None and has_gpu else None
     return {"process": psutil.Process().memory_info().rss >> 20, "gpu_peak": gpu}
 
 

@@ -13,7 +13,14 @@ RUN = {
 REPORT = {
     "machine": {"device": "CPU, 2 threads", "cpu": "A CPU", "cores": 2},
     "source": {"name": "Demo presenter"},
-    "settings": {"size": "640x480", "model": "face256"},
+    "settings": {"size": "640x480", "model": "auto"},
+    "model": {
+        "name": "face256-lite",
+        "runtime": "openvino 2026.4.1",
+        "precision": "bf16",
+        "threads": 2,
+        "note": "no graphics card was found",
+    },
     "alone_ms": {"edit": {"p50": 2434.8, "p95": 3658.1}},
     "free": RUN,
     "paced": RUN,
@@ -21,9 +28,11 @@ REPORT = {
 
 
 def test_the_table_has_the_main_figures():
-    """Device, stages, rates and delays, each figure with its unit."""
+    """Device, model and its means, stages, rates and delays, each figure with its unit."""
     text = "\n".join(table(REPORT))
     assert "CPU, 2 threads, A CPU (2 cores)" in text
+    assert "model face256-lite on openvino 2026.4.1 in bf16" in text
+    assert "Note: no graphics card was found." in text
     assert "edit alone" in text
     assert "2434.8 ms  3658.1 ms" in text
     assert "free: 30.0 frames a second, 2 dropped, 0.51 cores" in text
