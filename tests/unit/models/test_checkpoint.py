@@ -242,3 +242,14 @@ def test_arguments_without_the_later_ones(tmp_path: Path) -> None:
     read = read_checkpoint(save(content, tmp_path))
     assert read.config == MEMBERS["256_8_full"]
     assert read.dataset == "unknown"
+
+
+def test_too_little_memory_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that the memory does not hold is not called damaged."""
+
+    def starve(*_: object, **__: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 GB")
+
+    monkeypatch.setattr(torch, "load", starve)
+    with pytest.raises(MemoryError):
+        read_checkpoint(save(checkpoint("1024_16_light"), tmp_path))
