@@ -121,7 +121,7 @@ def _remove(library: ModelLibrary, arguments: argparse.Namespace) -> int:
             raise EditError(
                 "weights-in-use",
                 f"The model {name!r} is the one in use.",
-                "choose another one first: `vcam models use face256`",
+                "choose another one first: `vcam models use auto`",
             )
     for name in dict.fromkeys(arguments.name):
         library.remove(name)
