@@ -37,6 +37,7 @@ from models.networks import (
     ResBlock,
     StyledConv,
     StyledResBlock,
+    merge_blur,
 )
 
 Step = Callable[[Tensor], Tensor]
@@ -76,6 +77,8 @@ class EditNetwork:
         device: "cpu", "cuda", "cuda:1", ...
         dtype: of weights and activations; by default float16 on CUDA and float32 elsewhere.
         merges_blurs: see `Place`; by default on CUDA only.
+        is_captured: False leaves `follow` and `replace` plain calls on CUDA too, for those who
+            capture them together with what is around them.
 
     Raises: ValueError if encoder and generator are of different networks.
     """
@@ -89,6 +92,7 @@ class EditNetwork:
         dtype: torch.dtype | None = None,
         *,
         merges_blurs: bool | None = None,
+        is_captured: bool = True,
     ) -> None:
         if encoder.config != generator.config:
             raise ValueError(f"encoder is {encoder.config}, generator is {generator.config}")
@@ -109,7 +113,7 @@ class EditNetwork:
         self._replace: dict[bool, Edit] = {
             hard: partial(self._edit_by_replacing, hard) for hard in (False, True)
         }
-        if is_cuda:
+        if is_cuda and is_captured:
             self._follow = CapturedEdit(self._follow, self.device)
             self._replace = {h: CapturedEdit(e, self.device) for h, e in self._replace.items()}
 
@@ -237,7 +241,7 @@ def _steps(weight: Tensor, bias: Tensor | None, resample: Resample, place: Place
     if resample == "double" and is_point:  # without bias: the border must stay zero
         return [_Conv(weight, None, place, padding=1), _upsample_bordered]
     if resample == "double" and place.merges_blurs:
-        merged = _blurred(weight, 4 * _BLUR).transpose(0, 1)
+        merged = 4 * merge_blur(weight).transpose(0, 1)
         return [_Conv(merged, bias, place, stride=2, padding=2, is_transposed=True)]
     if resample == "double":
         blur = (4 * _BLUR).expand(outputs, 1, 4, 4)
@@ -246,7 +250,7 @@ def _steps(weight: Tensor, bias: Tensor | None, resample: Resample, place: Place
             _Conv(blur, bias, place, padding=1, groups=outputs),
         ]
     if resample == "halve" and place.merges_blurs:
-        merged = _blurred(weight, _BLUR)
+        merged = merge_blur(weight)
         return [_Conv(merged, bias, place, stride=2, padding=1 if is_point else 2)]
     if resample == "halve":
         blur = _BLUR.expand(inputs, 1, 4, 4)
@@ -260,16 +264,6 @@ def _steps(weight: Tensor, bias: Tensor | None, resample: Resample, place: Place
             _Conv(weight, bias, place, stride=2),
         ]
     return [_Conv(weight, bias, place, padding=kernel // 2)]
-
-
-def _blurred(weight: Tensor, blur: Tensor) -> Tensor:
-    """One kernel for a blur and the convolution next to it: [O, I, k, k] => [O, I, k + 3, k + 3].
-
-    The blur is symmetric, so it does not matter which of the two comes first.
-    """
-    outputs, inputs, kernel, _ = weight.shape
-    apart = F.pad(weight.reshape(-1, 1, kernel, kernel), (3, 3, 3, 3))
-    return F.conv2d(apart, blur[None, None].to(weight)).reshape(outputs, inputs, *[kernel + 3] * 2)
 
 
 # --- Layers and blocks, as in `models.networks` --------------------------------------------------

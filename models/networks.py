@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cache
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -76,12 +77,44 @@ def upsample(x: Tensor) -> Tensor:
     return x / 16  # [B, C, 2 H, 2 W]
 
 
+@cache
+def _blur_matrix(kernel: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """[k k, (k + 3) (k + 3)]: a kernel's taps as a row times it are those of the blurred kernel."""
+    taps = torch.eye(kernel**2).view(-1, 1, kernel, kernel)
+    return blur(taps, pad=3).flatten(1).to(device, dtype)
+
+
+def merge_blur(weight: Tensor) -> Tensor:
+    """One kernel for a convolution and the blur next to it: [O, I, k, k] => [O, I, k + 3, k + 3].
+
+    The blur is symmetric, so it does not matter which of the two comes first.
+    """
+    kernel = weight.shape[-1]
+    merged = weight.flatten(2) @ _blur_matrix(kernel, weight.device, weight.dtype)
+    return merged.unflatten(2, (kernel + 3, kernel + 3))
+
+
+def _convolve_merged(x: Tensor, weight: Tensor, resample: Resample) -> Tensor:
+    """`convolve` where it doubles or halves, as one convolution.
+
+    More arithmetic and fewer bytes: twice as fast as blurring apart on a GPU with matrix units.
+    """
+    merged = merge_blur(weight).to(x.dtype)
+    if resample == "double":
+        padding = 1 if weight.shape[-1] == 1 else 2
+        return F.conv_transpose2d(x, 4 * merged.transpose(0, 1), stride=2, padding=padding)
+    return F.conv2d(x, merged, stride=2, padding=1 if weight.shape[-1] == 1 else 2)
+
+
 def convolve(x: Tensor, weight: Tensor, resample: Resample = "keep") -> Tensor:
     """Convolution with a 1x1 or 3x3 kernel; doubling and halving low-pass the finer side.
 
-    Shapes: x [B, I, H, W]; weight [O, I, k, k]; returns [B, O, H', W'].
+    Shapes: x [B, I, H, W]; weight [O, I, k, k]; returns [B, O, H', W'], type of x.
     """
     is_point = weight.shape[-1] == 1
+    if resample != "keep" and x.is_cuda:
+        return _convolve_merged(x, weight, resample)
+    weight = weight.to(x.dtype)
     if resample == "double":
         if is_point:
             return upsample(F.conv2d(x, weight))
@@ -141,7 +174,7 @@ class EqualConv2d(nn.Module):
         self.resample: Resample = resample
 
     def forward(self, x: Tensor) -> Tensor:
-        x = convolve(x, (self.weight * self.gain).to(x.dtype), self.resample)
+        x = convolve(x, self.weight * self.gain, self.resample)
         return x if self.bias is None else x + self.bias.to(x.dtype).view(-1, 1, 1)
 
 
@@ -163,6 +196,28 @@ class BiasActivation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return activate(x + self.bias.to(x.dtype).view(-1, 1, 1))
+
+
+class Join(nn.Module):
+    """Two branches' sum, scaled so that the variance stays."""
+
+    def forward(self, main: Tensor, skip: Tensor) -> Tensor:
+        return (main + skip) / SQRT2
+
+
+class Modulate(nn.Module):
+    """Normalise each picture's activations, then set scale and shift in each place."""
+
+    def forward(self, x: Tensor, scale_and_shift: Tensor, biases: Tensor) -> Tensor:
+        wide = widen(x)
+        variance, mean = torch.var_mean(wide, dim=(1, 2, 3), correction=0, keepdim=True)
+        x = ((wide - mean) * torch.rsqrt(variance + NORM_EPSILON)).to(x.dtype)
+        scale, shift = (scale_and_shift + biases.to(x.dtype).view(-1, 1, 1)).chunk(2, dim=1)
+        return x * scale + shift
+
+
+POINTWISE = (BiasActivation, Join, Modulate)
+"""Modules that only move bytes. Training compiles each into one kernel (`Module.compile`)."""
 
 
 class ConvLayer(nn.Sequential):
@@ -194,9 +249,10 @@ class ResBlock(nn.Module):
         self.conv1 = ConvLayer(inputs, inputs, 3)
         self.conv2 = ConvLayer(inputs, outputs, 3, "halve")
         self.skip = ConvLayer(inputs, outputs, 1, "halve", is_active=False)
+        self.join = Join()
 
     def forward(self, x: Tensor) -> Tensor:
-        return (self.conv2(self.conv1(x)) + self.skip(x)) / SQRT2  # [B, O, H / 2, W / 2]
+        return self.join(self.conv2(self.conv1(x)), self.skip(x))  # [B, O, H / 2, W / 2]
 
 
 class ModulatedConv2d(nn.Module):
@@ -220,15 +276,20 @@ class ModulatedConv2d(nn.Module):
             self.blur = BlurKernel(gain=4.0)
         self.gamma = EqualConv2d(style_channels, inputs, 3, bias_init=1.0)
         self.beta = EqualConv2d(style_channels, inputs, 3, bias_init=0.0)
+        self.modulate = Modulate()
         self.gain = 1 / math.sqrt(inputs * kernel**2)
         self.resample: Resample = resample
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:  # [B, I, H, W], [B, style, H, W]
-        wide = widen(x)
-        variance, mean = torch.var_mean(wide, dim=(1, 2, 3), correction=0, keepdim=True)
-        x = ((wide - mean) * torch.rsqrt(variance + NORM_EPSILON)).to(x.dtype)
-        x = x * self.gamma(style) + self.beta(style)
-        return convolve(x, (self.weight[0] * self.gain).to(x.dtype), self.resample)
+        x = self.modulate(x, *self._scale_and_shift(style))
+        return convolve(x, self.weight[0] * self.gain, self.resample)
+
+    def _scale_and_shift(self, style: Tensor) -> tuple[Tensor, Tensor]:
+        """Gamma and beta [B, I, H, W] by one convolution, without their biases; the biases."""
+        gamma, beta = self.gamma, self.beta
+        weight = torch.cat((gamma.weight, beta.weight)) * gamma.gain  # the same gain for both
+        biases = torch.cat((cast(Tensor, gamma.bias), cast(Tensor, beta.bias)))
+        return convolve(style, weight), biases
 
 
 class StyledConv(nn.Module):
@@ -258,9 +319,11 @@ class StyledResBlock(nn.Module):
         self.conv1 = StyledConv(inputs, outputs, 3, low_style, "double")
         self.conv2 = StyledConv(outputs, outputs, 3, high_style)
         self.skip = ConvLayer(inputs, outputs, 1, "double", is_active=False)
+        self.join = Join()
 
     def forward(self, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
-        return (self.conv2(self.conv1(x, low), high) + self.skip(x)) / SQRT2  # [B, O, 2 H, 2 W]
+        main = self.conv2(self.conv1(x, low), high)
+        return self.join(main, self.skip(x))  # [B, O, 2 H, 2 W]
 
 
 class ConstantInput(nn.Module):
