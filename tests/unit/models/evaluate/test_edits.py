@@ -1,0 +1,66 @@
+"""Edits: of networks that paint what they see, or are off by so much."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from models.evaluate.edits import REGIONS, composite, make_pairs, measure_edit, region_mask
+from models.training.shards import Faces
+from tests.unit.models.evaluate.conftest import Perfect
+
+CPU = torch.device("cpu")
+
+
+def test_pairs_take_the_regions_in_turn(faces: Faces) -> None:
+    """Face i gets the next one's region; the last takes from the first; no more than asked for."""
+    pairs = list(make_pairs(faces, 10, CPU))
+    assert [pair.region for pair in pairs] == list(REGIONS)[:3]
+    assert len(list(make_pairs(faces, 2, CPU))) == 2
+    for pair in pairs:
+        outside = pair.mask.expand_as(pair.x) == 0
+        assert torch.equal(pair.paste[outside], pair.x[outside])
+
+
+def test_masks_leave_eyes_and_mouth_and_border_to_the_face(faces: Faces) -> None:
+    """No region covers the middle of an eye's or the mouth's opening, or the crop's border."""
+    landmarks = torch.from_numpy(faces.landmarks)
+    for region in REGIONS:
+        mask = region_mask(landmarks, region)
+        assert 0.9 < mask.max() <= 1
+        assert mask[..., 0].max() == 0
+        for face, points in zip(mask, landmarks, strict=True):
+            for iris in (468, 473):
+                x, y = points[iris].round().int().tolist()
+                assert face[0, y, x] < 0.05, region
+
+
+def test_a_perfect_network_gives_the_paste(faces: Faces) -> None:
+    """Without correction the result is the plain paste, and its seams are the paste's."""
+    pair = next(make_pairs(faces, 1, CPU))
+    figures, result = measure_edit(Perfect(), pair)
+    assert torch.allclose(result, pair.paste, atol=1e-6)
+    assert figures.mse_ref == pytest.approx(0.0, abs=1e-10)
+    assert figures.seam_step["edit"] == pytest.approx(figures.seam_step["feathered_paste"])
+    assert figures.seam_excess["edit"] > 0
+
+
+def test_what_a_network_is_off_shows_in_the_mask_only(faces: Faces) -> None:
+    """A blend 0.1 off is a mean square of 0.01 in the mask (less at its rim), none far from it."""
+    pair = next(make_pairs(faces, 1, CPU))
+    pair.x.mul_(0.5)  # away from the range's ends, where results are clipped
+    pair.paste.mul_(0.5)
+    figures, result = measure_edit(Perfect(error=0.1), pair)
+    assert 0.009 < figures.mse_ref < 0.01
+    assert figures.network_mse_ref == pytest.approx(0.01, rel=0.05)
+    assert torch.equal(result[..., :10, :], pair.x[..., :10, :])
+
+
+def test_composite_fades_and_stays_within_range() -> None:
+    """The correction counts whole inside the mask, not at all far from it, and is clipped."""
+    mask = torch.zeros(1, 1, 256, 256)
+    mask[..., 100:156, 100:156] = 1.0
+    result = composite(torch.zeros(1, 3, 256, 256), torch.full((1, 3, 256, 256), 5.0), mask)
+    assert result[0, 0, 128, 128] == 1.0
+    assert result[0, 0, 128, 70] == 0.0
+    assert 0.0 < result[0, 0, 128, 94] < 1.0 or 0.0 < result[0, 0, 128, 86] < 1.0
