@@ -156,7 +156,6 @@ def launch(config: Config, listing: Listing) -> Summary:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command. Returns: its exit status."""
-    signal.signal(signal.SIGTERM, _stop)
     try:
         config = make_config(arguments)
         listing = _listing(config)
@@ -371,4 +370,5 @@ def _stop(_signal: int, _frame: object) -> NoReturn:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _stop)
     raise SystemExit(main(sys.argv[1:]))

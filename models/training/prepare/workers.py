@@ -12,10 +12,12 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -57,10 +59,7 @@ class _Worker:
 
 
 class Workers:
-    """So many processes. `offline` says whether they have no network; None until one has started.
-
-    Started in the main thread only.
-    """
+    """So many processes; `offline`: whether they have no network, None until one has started."""
 
     def __init__(self, count: int, folder: Path, limits: Limits) -> None:
         self.offline: bool | None = None
@@ -110,13 +109,8 @@ class Workers:
         process = self._context.Process(
             target=work, args=(theirs, self._folder, self._limits), daemon=True
         )
-        # Ctrl-C goes to every process of the terminal, and is the first process's to handle: the
-        # child inherits that it is ignored, from its first moment on.
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
+        with _without_ctrl_c():
             process.start()
-        finally:
-            signal.signal(signal.SIGINT, before)
         theirs.close()  # or we would not notice when the child's end goes
         return _Worker(process, ours)
 
@@ -158,8 +152,27 @@ class Workers:
         return Examined("", [Dropped(reason, detail)])
 
 
+@contextlib.contextmanager
+def _without_ctrl_c() -> Generator[None]:
+    """Processes started here never see Ctrl-C, from their first moment on.
+
+    It goes to every process of the terminal, and is the first process's to handle, which gets it
+    at the end of this block.
+    """
+    if sys.platform == "win32":  # `work` ignores it, as soon as it begins
+        yield
+        return
+    resource_tracker.ensure_running()  # starting it would take our mask away
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def work(pipe: Connection, folder: Path, limits: Limits) -> None:
     """The body of a worker: names of photos in, what became of them out, until the pipe ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     offline = go_offline()
     with contextlib.suppress(OSError), Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 2)  # MediaPipe's own log; what matters goes through the pipe
