@@ -59,8 +59,8 @@ class LiteNetwork:
     Belongs to one thread. What `correct` and `follow` return is overwritten by their next call.
     Arrays that are given again (the same object) are not looked at anew, so a caller that keeps its
     input buffers pays nothing for the hand-over.
-    Raises: RuntimeMissingError; WeightsError (weights-damaged) if the tensors are not those of the
-    card's network; TypeError if the card is of another kind of network.
+    Raises: RuntimeMissingError; WeightsError (weights-damaged) if a tensor is missing or does not
+    fit the others; TypeError if the card is of another kind of network.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class LiteNetwork:
         except (KeyError, RuntimeError) as error:  # OpenVINO's complaints about shapes
             raise WeightsError(
                 "weights-damaged",
-                f"The tensors of {self._weights.card.name} do not fit its card: {error}.",
+                f"The tensors of {self._weights.card.name} make no network: {error}.",
                 "install vcam again",
             ) from error
         model = self._ov.Model([result], [pair, mask], write.__name__.strip("_"))

@@ -34,6 +34,7 @@ class Composite:
     def __init__(self, scratch: Scratch) -> None:
         self._scratch = scratch
         self._wide = np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
+        self._wide_steps = np.zeros_like(self._wide)
 
     def begin(self, masks: Sequence[Floats], to_crop: Affine, shape: tuple[int, ...]) -> Box | None:
         """Take the masks [S, S] of a run. Returns: the part of the frame that m~ covers, if any.
@@ -53,6 +54,7 @@ class Composite:
             borderType=cv2.BORDER_CONSTANT,
         )
         np.multiply(wide, _BORDER, out=wide)
+        np.multiply(wide, HALF, out=self._wide_steps)
         return _box_of(wide, to_crop, shape)
 
     def on_frame(
@@ -65,8 +67,7 @@ class Composite:
         """
         height, width = shape[:2]
         planes = self._scratch("change in planes", 3, CROP_SIZE, CROP_SIZE)
-        np.multiply(correction, self._wide, out=planes)
-        np.multiply(planes, HALF, out=planes)
+        np.multiply(correction, self._wide_steps, out=planes)
         both = self._scratch("change and mask", CROP_SIZE, CROP_SIZE, 4)
         cv2.merge([*planes, mask], dst=both)
         read = self._scratch("change and mask read", height, width, 4)

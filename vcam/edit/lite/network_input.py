@@ -39,11 +39,12 @@ class NetworkInput:
         self.pair = np.empty((2, 3, CROP_SIZE, CROP_SIZE), np.float32)
         self._mask = np.empty((1, 1, CROP_SIZE, CROP_SIZE), np.float32)
         self.mask = self._mask[0, 0]
+        self._double: Pixels = np.empty((2 * CROP_SIZE, 2 * CROP_SIZE, 3), np.uint8)
         self._byte_planes: Pixels = np.empty((3, CROP_SIZE, CROP_SIZE), np.uint8)
 
     def look(self, picture: Pixels, to_crop: Affine) -> None:
         """Read the crop, and make it the pair's first picture."""
-        crop_of(picture, to_crop, self.crop)
+        crop_of(picture, to_crop, self.crop, self._double)
         in_planes(self.crop, self._byte_planes, self.pair[0])
 
     def show(self, pasted: Floats) -> None:

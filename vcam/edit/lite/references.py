@@ -48,7 +48,8 @@ class PreparedReference:
         if self._planes is None:
             to_crop = crop_matrix(self._reference.landmarks, self._crop_kind)
             crop: Pixels = np.empty((CROP_SIZE, CROP_SIZE, 3), np.uint8)
-            crop_of(self._reference.pixels, to_crop, crop)
+            double: Pixels = np.empty((2 * CROP_SIZE, 2 * CROP_SIZE, 3), np.uint8)
+            crop_of(self._reference.pixels, to_crop, crop, double)
             planes = np.empty((3, CROP_SIZE, CROP_SIZE), np.float32)
             in_planes(crop, np.empty(planes.shape, np.uint8), planes)
             self._planes = planes

@@ -17,13 +17,15 @@ _SIDE = (CROP_SIZE, CROP_SIZE)
 _BACK = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP  # matrices say where a pixel is read
 
 
-def crop_of(pixels: Pixels, to_crop: Affine, out: Pixels) -> None:
-    """The aligned crop of a frame, [S, S, 3] uint8; the frame is mirrored beyond its edges."""
+def crop_of(pixels: Pixels, to_crop: Affine, out: Pixels, double: Pixels) -> None:
+    """The aligned crop of a frame, [S, S, 3] uint8; the frame is mirrored beyond its edges.
+
+    double: [2 S, 2 S, 3], memory for the readings of a large face.
+    """
     from_crop = invert_affine(to_crop)
     if np.hypot(from_crop[0, 0], from_crop[1, 0]) < _LARGE_PX:
         _warp(pixels, from_crop, _SIDE, out, cv2.BORDER_REFLECT)
         return
-    double: Pixels = np.empty((2 * CROP_SIZE, 2 * CROP_SIZE, 3), np.uint8)
     _warp(pixels, supersampled(from_crop), double.shape[1::-1], double, cv2.BORDER_REFLECT)
     cv2.resize(double, _SIDE, dst=out, interpolation=cv2.INTER_AREA)
 
