@@ -45,8 +45,11 @@ class SeenFaces:
         Shapes: face_hash [4]; landmarks [478, 2 or more], crop pixels.
         """
         points = landmarks[_POINTS, :2]
-        differing = np.bitwise_count(self._hashes[: self._count] ^ face_hash).sum(1)
-        for number in np.flatnonzero(differing <= MOST_BITS_APART).tolist():
+        # The first word alone rules most of them out, and is a quarter of the work.
+        first_word = np.bitwise_count(self._hashes[: self._count, 0] ^ face_hash[0])
+        maybe = np.flatnonzero(first_word <= MOST_BITS_APART)
+        differing = np.bitwise_count(self._hashes[maybe] ^ face_hash).sum(1)
+        for number in maybe[differing <= MOST_BITS_APART].tolist():
             apart = np.linalg.norm(self._points[number] - points, axis=1).mean()
             if apart <= MOST_PX_APART:
                 return number
