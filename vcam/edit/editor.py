@@ -5,16 +5,20 @@ One instance belongs to one thread. Loading takes seconds and happens in the con
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from models.captured import Capture
 from models.crop import CropKind, invert_affine
 from models.inference import EditNetwork
 from models.networks import build
 from models.weights import WeightsError, load_weights
-from vcam.edit.composite import Composite
+from vcam.edit.composite import WideMask
 from vcam.edit.device import choose_device, translated
 from vcam.edit.follow import FollowEdit, FollowLayer
 from vcam.edit.geometry import (
@@ -22,6 +26,7 @@ from vcam.edit.geometry import (
     at_side,
     box_of_crop,
     from_corner,
+    grid_lines,
     layer_runs,
     reference_step_px,
     supersampled,
@@ -30,10 +35,24 @@ from vcam.edit.palette import Palettes
 from vcam.edit.references import PreparedReferences
 from vcam.edit.replace import ReplaceEdit
 from vcam.edit.runtime import Runtime
-from vcam.edit.sampling import crop_of, resized
-from vcam.edit.transfer import Download, Upload
+from vcam.edit.sampling import Grids, grid_of
+from vcam.edit.transfer import Download, Part, Upload
 from vcam.errors import EditError
-from vcam.frame import CROP_SIZE, Affine, FaceShape, Frame, LayerStyle, Pixels, TrackedFace
+from vcam.frame import (
+    CROP_SIZE,
+    Affine,
+    FaceShape,
+    Frame,
+    LayerGeometry,
+    LayerStyle,
+    Pixels,
+    TrackedFace,
+)
+
+_Layer = tuple[LayerStyle, LayerGeometry]
+
+_RunEdit = Callable[[Tensor, Grids, Sequence[Tensor]], Tensor]
+"""A run of layers on the box: takes the box, the grids, the run's parts as they were sent."""
 
 
 class Editor:
@@ -63,12 +82,12 @@ class Editor:
         self.crop_kind: CropKind = weights.card.crop
         self._side = side = networks[0].config.size
         with translated(), torch.inference_mode():
-            network = EditNetwork(*networks, choice.device, choice.dtype)
-            if choice.device.type == "cuda":  # capture the graph now, not at the first frame
-                network.follow(torch.zeros(2, 3, side, side), torch.zeros(1, 1, side, side))
-            composite = Composite(choice.device)
-            self._follow = FollowEdit(network, composite, Palettes(choice.device))
-            self._replace = ReplaceEdit(network, composite)
+            network = EditNetwork(*networks, choice.device, choice.dtype, is_captured=False)
+            wide_mask, capture = WideMask(choice.device), Capture(choice.device)
+            self._follow = FollowEdit(network, wide_mask, Palettes(choice.device), capture)
+            self._replace = ReplaceEdit(network, wide_mask, capture)
+            if choice.device.type == "cuda":
+                self._follow.warm_up(side, choice.device)
             self._references = PreparedReferences(network, self.crop_kind, side)
         self._upload, self._download = Upload(choice.device), Download(choice.device)
 
@@ -105,35 +124,60 @@ class Editor:
         Neighbouring `follow` layers share one batch of the network; every other layer starts from
         the result of those before it.
         """
-        geometry = [array for part in shape.layers for array in (part.mask, part.warp)]
-        picture, skin, *parts = self._upload.send([pixels[box], shape.skin, *geometry])
-        picture = picture.permute(2, 0, 1)[None].float() / 255
-        side = self._side
-        masks = [resized(mask[None, None], side) for mask in parts[::2]]
-        skin = resized(skin[None, None], side)
-        warps = [warp.permute(2, 0, 1)[None] for warp in parts[1::2]]
-        steps = [reference_step_px(part.warp) * CROP_SIZE / side for part in shape.layers]
-
         rows, columns = box
-        to_crop = at_side(from_corner(frame_to_crop, rows.start, columns.start), side)
-        from_double_crop = supersampled(invert_affine(to_crop))
+        to_crop = at_side(from_corner(frame_to_crop, rows.start, columns.start), self._side)
+        runs = [
+            self._run(run, shape.skin, to_crop)
+            for run in layer_runs(zip(layers, shape.layers, strict=True))
+        ]
+        parts = [part for run_parts, _ in runs for part in run_parts]
+        box_pixels = pixels[box]
+        lines = self._grid_lines(box_pixels.shape, to_crop)
+        sent = iter(self._upload.send([box_pixels, *lines, *parts]))
+        picture = next(sent).permute(2, 0, 1)[None] / 255
+        grids = Grids(grid_of(next(sent), next(sent)), grid_of(next(sent), next(sent)))
+        for run_parts, edit in runs:
+            picture = edit(picture, grids, [next(sent) for _ in run_parts])
+        finished = (picture[0] * 255.0).round_().permute(1, 2, 0)
+        return finished.to(torch.uint8, memory_format=torch.contiguous_format)
 
-        work = zip(layers, masks, warps, steps, strict=True)
-        for group in layer_runs(work):
-            crop = crop_of(picture, from_double_crop, side)
-            style, mask, _, _ = group[0]
-            if style.mode == "follow":
-                follow = [self._follow_layer(*each) for each in group]
-                picture = self._follow(picture, crop, to_crop, skin, follow)
-            else:
-                maps = self._references[style.reference].maps()
-                picture = self._replace(picture, crop, to_crop, mask, maps, style.strength)
-        return (picture[0] * 255.0).round_().byte().permute(1, 2, 0).contiguous()
+    def _grid_lines(self, shape: tuple[int, ...], to_crop: Affine) -> list[Part]:
+        """What the two grids are made of: of the crop in the box, then of the box in the crop."""
+        height, width, _ = shape
+        double = 2 * self._side
+        from_double_crop = supersampled(invert_affine(to_crop))
+        return [
+            *grid_lines(from_double_crop, double, double, (width, height)),
+            *grid_lines(to_crop, height, width, (self._side, self._side)),
+        ]
+
+    def _run(
+        self, run: Sequence[_Layer], skin: NDArray[np.float32], to_crop: Affine
+    ) -> tuple[list[Part], _RunEdit]:
+        """What a run of layers needs on the device, and what it does there to the box."""
+        style, geometry = run[0]
+        if style.mode == "follow":
+            layers = [self._follow_layer(*each, to_crop) for each in run]
+            return self._follow.parts(skin, layers), partial(self._follow, layers=layers)
+        maps = self._references[style.reference].maps()
+        return (
+            self._replace.parts(geometry.mask, style.strength),
+            partial(self._replace, maps=maps),
+        )
 
     def _follow_layer(
-        self, style: LayerStyle, mask: Tensor, warp: Tensor, reference_step_px: float
+        self, style: LayerStyle, geometry: LayerGeometry, to_crop: Affine
     ) -> FollowLayer:
         reference = self._references[style.reference].log_mips
+        step_px = reference_step_px(geometry.warp) * CROP_SIZE / self._side
+        crop_px_per_frame_px = float(np.hypot(to_crop[0, 0], to_crop[1, 0]))
         return FollowLayer(
-            mask, warp, reference, reference_step_px, style.strength, style.tone, style.detail
+            geometry.mask,
+            geometry.warp,
+            reference,
+            crop_level=reference.level(step_px / 2),
+            frame_level=reference.level(step_px * crop_px_per_frame_px),
+            strength=style.strength,
+            tone=style.tone,
+            detail=style.detail,
         )

@@ -57,6 +57,23 @@ def supersampled(matrix: Affine) -> Affine:
     return halved
 
 
+def grid_lines(
+    matrix: Affine, height: int, width: int, into: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """A sampling grid in two parts, [width, 2] and [height, 2]: each point is the sum of its two.
+
+    An affine map adds what the column gives to what the row gives, so a grid needs no more than
+    its sides on its way to a device.
+    matrix: pixels of a picture of this height and width -> pixels of another, whose width and
+    height are `into`. Units: torch's, -1..1 from edge to edge.
+    """
+    scale = 2.0 / np.array(into)
+    columns = np.arange(width)[:, None] * (matrix[:, 0] * scale)
+    rows = np.arange(height)[:, None] * (matrix[:, 1] * scale)
+    rows += (matrix[:, 2] + 0.5) * scale - 1.0
+    return columns.astype(np.float32), rows.astype(np.float32)
+
+
 def reference_step_px(warp: NDArray[np.float32]) -> float:
     """Pixels of the reference picture that one crop pixel spans, typically."""
     steps = np.linalg.norm(np.diff(warp, axis=1), axis=2)

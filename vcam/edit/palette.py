@@ -25,7 +25,7 @@ def to_log(picture: Tensor) -> Tensor:
 
 def from_log(picture: Tensor) -> Tensor:
     """The inverse of `to_log`, clipped to 0..1."""
-    return (torch.exp(picture) - LOG_FLOOR).clamp_(0.0, 1.0)
+    return torch.exp(picture).sub_(LOG_FLOOR).clamp_(0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,26 +49,23 @@ class Palettes:
         self._axes = axes / axes.norm(dim=1, keepdim=True)  # lightness, then two opponent colours
         self._lowest, self._highest = torch.tensor(CONTRAST_BOUNDS, device=device)
 
-    def between(self, reference: Tensor, user: Tensor, skin: Tensor, tone: float) -> PaletteMap:
+    def between(self, reference: Tensor, user: Tensor, skin: Tensor, tone: Tensor) -> PaletteMap:
         """The map that gives a reference the user's palette.
 
         Shapes: reference, user [1, 3, h, w], log colours, the reference already warped onto the
         user; skin [1, 1, h, w], weights.
-        tone: 0 all the way to the user's palette, 1 leaves the reference's.
+        tone: one number; 0 all the way to the user's palette, 1 leaves the reference's.
         """
         weights = skin.flatten() / skin.sum().clamp_min(1.0)
-        mean_r, deviation_r = self._statistics(reference, weights)
-        mean_u, deviation_u = self._statistics(user, weights)
+        # Opponent colours of both, [2, 3, h * w], and their weighted means and deviations.
+        opponent = self._axes @ torch.cat((reference, user)).flatten(2)
+        means = opponent @ weights
+        variances = (opponent - means[..., None]).square_() @ weights
+        mean_r, mean_u = means
+        deviation_r, deviation_u = variances.clamp_min_(0.0).sqrt_()
         contrast = deviation_u / deviation_r.clamp_min(1e-3)
         contrast = torch.maximum(torch.minimum(contrast, self._highest), self._lowest)
         scale = contrast ** (1.0 - tone)
         goal = torch.lerp(mean_u, mean_r, tone)
         matrix = self._axes.T @ (scale[:, None] * self._axes)
         return PaletteMap(matrix, (self._axes.T @ (goal - scale * mean_r))[:, None])
-
-    def _statistics(self, colours: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Weighted mean [3] and standard deviation [3] along the axes."""
-        opponent = self._axes @ colours[0].flatten(1)
-        mean = opponent @ weights
-        variance = (opponent - mean[:, None]).square() @ weights
-        return mean, variance.clamp_min(0.0).sqrt()

@@ -10,13 +10,19 @@ network's change to the camera's own pixels are ours.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
-from vcam.edit.composite import Composite
-from vcam.edit.sampling import frame_in_crop
-from vcam.frame import Affine
+from models.captured import Capture
+from vcam.edit.composite import WideMask, with_change
+from vcam.edit.sampling import Grids, resized, sample, sample_or_zero
+from vcam.edit.transfer import Part
+from vcam.frame import CROP_SIZE
 
 
 class ReplaceNetwork(Protocol):
@@ -28,25 +34,36 @@ class ReplaceNetwork(Protocol):
 
 
 class ReplaceEdit:
-    """The equation, ready for one network."""
+    """The equation, ready for one network; all that happens in the crop is one captured graph."""
 
-    def __init__(self, network: ReplaceNetwork, composite: Composite) -> None:
-        self._network, self._composite = network, composite
+    def __init__(self, network: ReplaceNetwork, wide_mask: WideMask, capture: Capture) -> None:
+        self._network, self._wide_mask = network, wide_mask
+        self._in_crop = capture(self._carried_by_crop)
+
+    @staticmethod
+    def parts(mask: NDArray[np.float32], strength: float) -> list[Part]:
+        """What a frame's edit needs on the device."""
+        return [(mask, np.array([strength], np.float32))]
 
     def __call__(
-        self,
-        box: Tensor,
-        crop: Tensor,
-        to_crop: Affine,
-        mask: Tensor,
-        maps: list[Tensor],
-        strength: float,
+        self, box: Tensor, grids: Grids, sent: Sequence[Tensor], maps: list[Tensor]
     ) -> Tensor:
-        """The box, edited toward one reference.
+        """The box [1, 3, h, w], 0..1, edited toward one reference.
 
-        Shapes: box [1, 3, h, w] and crop [1, 3, S, S], 0..1; to_crop maps box pixels to crop
-        pixels; mask [1, 1, S, S]; maps, the reference's. Returns: [1, 3, h, w].
+        sent: the tensors of `parts`. maps: the reference's.
         """
-        before, after = self._network.replace(crop * 2.0 - 1.0, maps, mask * strength).split(1)
-        in_crop = frame_in_crop(box, to_crop, crop.shape[-1])
-        return self._composite(box, (after - before) * 0.5, in_crop, [mask])
+        (plane,) = sent
+        carried = self._in_crop(sample(box, grids.crop_in_box), plane, *maps)
+        return with_change(box, sample_or_zero(carried, grids.box_in_crop))
+
+    def _carried_by_crop(self, double_crop: Tensor, plane: Tensor, *maps: Tensor) -> Tensor:
+        """m~ (y1 - y0) from the crop at twice its side, and the mask with the strength behind it.
+
+        Shapes: double_crop [1, 3, 2 S, 2 S]; returns [1, 3, S, S].
+        """
+        crop = F.avg_pool2d(double_crop, 2)
+        side = crop.shape[-1]
+        mask = plane[:-1].view(1, 1, CROP_SIZE, CROP_SIZE)
+        live, weight = crop * 2.0 - 1.0, resized(mask, side) * plane[-1]
+        before, after = self._network.replace(live, list(maps), weight).split(1)
+        return (after - before) * 0.5 * self._wide_mask(mask, side)

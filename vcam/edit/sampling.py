@@ -6,56 +6,57 @@ whole numbers; a sampling grid is [1, h, w, 2] in torch's units, -1..1 from edge
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from vcam.edit.geometry import LEAST_MIP_PX, mip_level
+from vcam.edit.geometry import LEAST_MIP_PX, grid_lines, mip_level
 from vcam.frame import Affine
 
 
-def pixel_grid(height: int, width: int, matrix: Affine, device: torch.device) -> Tensor:
-    """Where an affine map sends every pixel of a picture, [height, width, 2], in pixels."""
-    (a, b, c), (d, e, f) = matrix.tolist()
-    u = torch.arange(width, device=device, dtype=torch.float32)
-    v = torch.arange(height, device=device, dtype=torch.float32)[:, None]
-    return torch.stack((a * u + (b * v + c), d * u + (e * v + f)), -1)
+@dataclass(frozen=True, slots=True, eq=False)
+class Grids:
+    """Where crop and box lie in one another: two sampling grids.
 
-
-def units(points: Tensor, width: int, height: int) -> Tensor:
-    """Pixels [h, w, 2] of a picture to a sampling grid [1, h, w, 2]."""
-    x, y = points.unbind(-1)
-    x, y = (x + 0.5) * (2.0 / width) - 1.0, (y + 0.5) * (2.0 / height) - 1.0
-    return torch.stack((x, y), -1)[None]
-
-
-def sample(picture: Tensor, grid: Tensor, mode: str = "bilinear") -> Tensor:
-    """The picture at the grid's places; its border is mirrored beyond its edges."""
-    return F.grid_sample(picture, grid, mode, "reflection", align_corners=False)
-
-
-def sample_or_zero(picture: Tensor, grid: Tensor, mode: str = "bilinear") -> Tensor:
-    """The picture at the grid's places, exactly 0 outside it."""
-    return F.grid_sample(picture, grid, mode, "zeros", align_corners=False)
-
-
-def crop_of(box: Tensor, from_double_crop: Affine, side: int) -> Tensor:
-    """The aligned crop of a box, [1, 3, side, side], 2 x 2 samples a pixel.
-
-    from_double_crop: pixels of the crop at twice its side -> box pixels.
+    crop_in_box: [1, 2 S, 2 S, 2], the crop at twice its side. box_in_crop: [1, h, w, 2].
     """
-    points = pixel_grid(2 * side, 2 * side, from_double_crop, box.device)
-    return F.avg_pool2d(sample(box, units(points, box.shape[-1], box.shape[-2])), 2)
+
+    crop_in_box: Tensor
+    box_in_crop: Tensor
 
 
-def frame_in_crop(box: Tensor, to_crop: Affine, side: int) -> Tensor:
-    """Where the box's pixels lie in the crop, `side` wide, a sampling grid [1, h, w, 2]."""
-    points = pixel_grid(box.shape[-2], box.shape[-1], to_crop, box.device)
-    return units(points, side, side)
+def grid_of(columns: Tensor, rows: Tensor) -> Tensor:
+    """The sampling grid [1, h, w, 2] of `geometry.grid_lines`."""
+    return (columns + rows[:, None])[None]
+
+
+def sample(picture: Tensor, grid: Tensor) -> Tensor:
+    """The picture at the grid's places; its border is mirrored beyond its edges."""
+    return F.grid_sample(picture, grid, "bilinear", "reflection", align_corners=False)
+
+
+def sample_or_zero(picture: Tensor, grid: Tensor) -> Tensor:
+    """The picture at the grid's places, exactly 0 outside it."""
+    return F.grid_sample(picture, grid, "bilinear", "zeros", align_corners=False)
+
+
+def crop_of(picture: Tensor, from_double_crop: Affine, side: int) -> Tensor:
+    """The aligned crop of a picture, [1, 3, side, side], 2 x 2 samples a pixel.
+
+    from_double_crop: pixels of the crop at twice its side -> the picture's.
+    """
+    into = picture.shape[-1], picture.shape[-2]
+    lines = grid_lines(from_double_crop, 2 * side, 2 * side, into)
+    columns, rows = (torch.from_numpy(line).to(picture.device) for line in lines)
+    return F.avg_pool2d(sample(picture, grid_of(columns, rows)), 2)
 
 
 def resized(mask: Tensor, side: int) -> Tensor:
-    """A square mask [1, 1, S, S] at another side: means of whole cells, or bilinear between."""
+    """Square masks [N, 1, S, S] at another side: means of whole cells, or bilinear between."""
     if mask.shape[-1] == side:
         return mask
     if mask.shape[-1] > side:
@@ -76,13 +77,12 @@ class MipPicture:
             picture = F.avg_pool2d(picture[..., :height, :width], 2)
             self.levels.append(picture)
 
-    def at(self, points: Tensor, step_px: float) -> Tensor:
-        """The picture at points [h, w, 2] given in pixels of its full size.
+    def level(self, step_px: float) -> int:
+        """The level whose pixels are no finer than is needed for points so far apart."""
+        return mip_level(step_px, len(self.levels))
 
-        step_px: how far apart, in those pixels, neighbouring points lie; chooses the level whose
-        pixels are no finer than is needed.
-        """
-        index = mip_level(step_px, len(self.levels))
-        level = self.levels[index]
-        points = (points + 0.5) * (0.5**index) - 0.5
-        return sample(level, units(points, level.shape[-1], level.shape[-2]))
+    def in_units(self, points: NDArray[np.float32], level: int) -> NDArray[np.float32]:
+        """Points [G, G, 2] in pixels of the full size, as a sampling grid of a level, [2, G, G]."""
+        height, width = self.levels[level].shape[-2:]
+        scale = 2.0 * 0.5**level / np.array((width, height))
+        return ((points + 0.5) * scale - 1.0).transpose(2, 0, 1).astype(np.float32)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+Part = NDArray[Any] | tuple[NDArray[Any], ...]
+"""What is sent as one tensor: an array, or several of one type, laid end to end."""
 
 _ALIGNMENT = 256  # bytes; what any element type and any copy engine is content with
 
@@ -24,26 +28,35 @@ class Upload:
         self._host = torch.empty(0, dtype=torch.uint8)
         self._there = self._host
 
-    def send(self, arrays: list[NDArray[Any]]) -> list[Tensor]:
-        """Tensors on the device with the arrays' shapes and types; valid until the next call."""
-        starts, size = [], 0
-        for array in arrays:
-            starts.append(size)
-            size += -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
-        if size > len(self._host):
-            self._grow(size)
+    def send(self, parts: Sequence[Part]) -> list[Tensor]:
+        """Tensors on the device, of the arrays' shapes and types; valid until the next call.
+
+        Of several arrays laid end to end one flat tensor comes.
+        """
+        laid: list[tuple[int, NDArray[Any]]] = []
+        spans: list[slice] = []
+        end = 0
+        for part in parts:
+            start = end = -(-end // _ALIGNMENT) * _ALIGNMENT
+            for array in part if isinstance(part, tuple) else (part,):
+                laid.append((end, array))
+                end += array.nbytes
+            spans.append(slice(start, end))
+        if end > len(self._host):
+            self._grow(end)
         host = self._host.numpy()
-        for start, array in zip(starts, arrays, strict=True):
+        for start, array in laid:
             place = host[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
             np.copyto(place, array)
         if self._there is not self._host:
-            self._there[:size].copy_(self._host[:size], non_blocking=True)
-        return [
-            self._there[start : start + array.nbytes]
-            .view(torch.from_numpy(array[:0]).dtype)
-            .view(array.shape)
-            for start, array in zip(starts, arrays, strict=True)
-        ]
+            self._there[:end].copy_(self._host[:end], non_blocking=True)
+        return [self._seen(span, part) for span, part in zip(spans, parts, strict=True)]
+
+    def _seen(self, span: slice, part: Part) -> Tensor:
+        """The sent bytes as what they are."""
+        first = part[0] if isinstance(part, tuple) else part
+        seen = self._there[span].view(torch.from_numpy(first[:0]).dtype)
+        return seen if isinstance(part, tuple) else seen.view(part.shape)
 
     def _grow(self, size: int) -> None:
         size += size // 4  # faces come closer: not a new buffer at every step

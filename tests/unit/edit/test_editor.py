@@ -24,7 +24,7 @@ class EchoNetwork:
     stain = 0.0
     calls = 0
 
-    def __init__(self, *_: object) -> None:
+    def __init__(self, *_: object, **__: object) -> None:
         self.device = torch.device("cpu")
 
     def follow(self, pair: Tensor, mask: Tensor) -> Tensor:
