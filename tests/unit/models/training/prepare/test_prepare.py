@@ -132,7 +132,8 @@ def test_shards_are_replaced_only_when_asked(
     """Without --force nothing in OUT is touched; with it only what the command writes."""
     out = tmp_path / "out"
     out.mkdir()
-    (out / "train-007.npz").write_bytes(b"old")
+    for name in ("train-007.npz", "dropped.png"):  # the new run makes neither
+        (out / name).write_bytes(b"old")
     (out / "notes.txt").write_text("mine")
     assert main([str(photos / "people"), str(out)]) == 2
     assert "--force" in capsys.readouterr().err
@@ -140,6 +141,7 @@ def test_shards_are_replaced_only_when_asked(
     assert main([str(photos / "people"), str(out), "--force", "--validation", "0"]) == 0
     assert (out / "notes.txt").read_text() == "mine"
     assert not (out / "train-007.npz").exists()
+    assert not (out / "dropped.png").exists()
     assert len(read_faces(out.glob("*.npz"))) == 6
 
 
