@@ -40,11 +40,11 @@ def skin_weights(skin: Floats) -> Floats:
 
 def statistics(log_colours: Floats, weights: Floats) -> Statistics:
     """Of sparse log colours [n, n, 3] with their weights [N]."""
-    opponent = log_colours.reshape(-1, 3) @ _AXES.T
-    mean = weights @ opponent
-    opponent -= mean
+    opponent = _AXES @ log_colours.reshape(-1, 3).T  # [3, N]: long rows, which numpy is quick with
+    mean = opponent @ weights
+    opponent -= mean[:, None]
     np.square(opponent, out=opponent)
-    return Statistics(mean, np.sqrt(weights @ opponent))
+    return Statistics(mean, np.sqrt(opponent @ weights))
 
 
 def palette_map(reference: Statistics, user: Statistics, tone: float) -> Floats:
