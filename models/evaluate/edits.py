@@ -7,8 +7,8 @@ come in turn, pair by pair, so every network sees the same pairs:
     p       lerp(x, r', m); eye openings and the mouth's interior are never in m
     result  B + m~ c, B = p, c = y1 - lerp(y0, yp, m); m~ a little wider and softer than m
 
-This is the live edit (docs/architecture.md) but for its colours, which are matched by mean and
-deviation as in training, and for B, which the program forms in the frame's own, finer pixels.
+This is the live edit (docs/architecture.md) but for B, which the program forms in the frame's own,
+finer pixels, and for what it does to parts that are closed here and open there.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from torch.nn import functional as F
 from models import mesh
 from models.evaluate.candidates import Candidate
 from models.evaluate.likeness import weighted_mse
+from models.evaluate.palette import skin_mask, to_palette
 from models.evaluate.pictures import to_tensor
 from models.evaluate.seams import poisson_paste, seam_excess, seam_step
-from models.training.composites import recolour
 from models.training.regions import fill_polygons, region_masks, soften
 from models.training.shards import SIDE, Faces
 from models.training.warping import warp_to
@@ -87,15 +87,17 @@ def make_pairs(faces: Faces, count: int, device: torch.device) -> Iterator[Pair]
     """The first `count` faces, each with the next one's region; the last takes from the first."""
     names = list(REGIONS)
     for i in range(min(count, len(faces))):
-        both = [i, (i + 1) % len(faces)]
-        x, other = to_tensor(faces.pictures[both], device).split(1)
-        landmarks = torch.from_numpy(faces.landmarks[both]).float().to(device)
-        goal, come_from = landmarks.split(1)
-        oval = fill_polygons(goal[:, list(mesh.OVAL)], SIDE)
-        warped = recolour(warp_to(other, come_from, goal), x, oval)
-        region = names[i % len(names)]
-        mask = region_mask(goal, region)
-        yield Pair(region, x, warped, mask, torch.lerp(x, warped, mask))
+        yield make_pair(faces, i, (i + 1) % len(faces), names[i % len(names)], device)
+
+
+def make_pair(faces: Faces, face: int, reference: int, region: str, device: torch.device) -> Pair:
+    """Paste one region of a face, by its number, into another."""
+    both = [face, reference]
+    x, other = to_tensor(faces.pictures[both], device).split(1)
+    goal, come_from = torch.from_numpy(faces.landmarks[both]).float().to(device).split(1)
+    warped = to_palette(warp_to(other, come_from, goal), x, skin_mask(goal))
+    mask = region_mask(goal, region)
+    return Pair(region, x, warped, mask, torch.lerp(x, warped, mask))
 
 
 def region_mask(landmarks: Tensor, region: str) -> Tensor:

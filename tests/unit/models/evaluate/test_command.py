@@ -75,8 +75,8 @@ def test_psnr_is_the_mean_of_each_pictures(
 ) -> None:
     """The shipped weights reconstruct the built-in faces, and psnr is not that of the mean MSE."""
     status, out, _ = _run(
-        capsys, "--weights", "face256", "--images", shard, "--json", "--limit", 2, "--edits", 1,
-        "--parts", "reconstruction", "--device", "cpu",
+        capsys, "--weights", "face256", "--images", shard, "--json", "--limit", 2, "--edits", 2,
+        "--parts", "frechet", "--device", "cpu",
     )  # fmt: skip
     assert status == 0
     report = json.loads(out)
@@ -87,6 +87,9 @@ def test_psnr_is_the_mean_of_each_pictures(
     weighted = sum(g["count"] * g["psnr"] for g in groups if g["count"])
     assert weighted / 2 == pytest.approx(report["psnr"], abs=1e-4)
     assert "edits" not in report
+    frechet = report["frechet"]
+    assert frechet["noise"]["count"] == 2  # this network paints from noise too
+    assert frechet["noise"]["distance"] > frechet["reconstructions"]["distance"] > 0
 
 
 def test_several_weights_stand_side_by_side(

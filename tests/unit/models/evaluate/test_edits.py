@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from models.evaluate import palette
 from models.evaluate.edits import REGIONS, composite, make_pairs, measure_edit, region_mask
 from models.training.shards import Faces
 from tests.unit.models.evaluate.conftest import Perfect
+from vcam.edit.palette import Palettes, to_log
+from vcam.regions import masks
 
 CPU = torch.device("cpu")
 
@@ -33,6 +36,29 @@ def test_masks_leave_eyes_and_mouth_and_border_to_the_face(faces: Faces) -> None
             for iris in (468, 473):
                 x, y = points[iris].round().int().tolist()
                 assert face[0, y, x] < 0.05, region
+
+
+def test_regions_are_drawn_as_the_live_program_draws_them(faces: Faces) -> None:
+    """Masks are the program's but for rounding; at lids and lips it leaves out a little more."""
+    for points in faces.landmarks:
+        one = torch.from_numpy(points)[None]
+        for region in REGIONS:
+            ours, live = region_mask(one, region)[0, 0], masks.region_mask(points, [region])
+            most = 0.3 if region in {"eyes", "mouth"} else 0.05
+            assert (ours - torch.from_numpy(live)).abs().sum() < most * live.sum(), region
+        skin = masks.skin_mask(points)
+        apart = (palette.skin_mask(one)[0, 0] - torch.from_numpy(skin)).abs().sum()
+        assert apart < 0.05 * skin.sum()
+
+
+def test_colours_are_brought_over_as_live(faces: Faces) -> None:
+    """A reference gets the palette that the live program gives it, of light and dark faces."""
+    pictures = torch.from_numpy(faces.pictures).permute(0, 3, 1, 2).float() / 255
+    skin = palette.skin_mask(torch.from_numpy(faces.landmarks[:1]))
+    for x, reference in (pictures[:2].split(1), pictures[1:].split(1)):
+        live = Palettes(CPU).between(to_log(reference), to_log(x), skin, torch.tensor(0.0))
+        ours = palette.to_palette(reference * 2 - 1, x * 2 - 1, skin)
+        assert torch.allclose((ours + 1) / 2, live(to_log(reference)), atol=1e-3)
 
 
 def test_a_perfect_network_gives_the_paste(faces: Faces) -> None:
