@@ -22,9 +22,11 @@ import cv2
 import numpy as np
 import pytest
 
+from models.weights import built_in_names
 from tests.browser.chromium import find_browser, open_browser
 from vcam.client import Client
 from vcam.config.library import ReferenceLibrary
+from vcam.edit.graphics import find_graphics
 from vcam.errors import DaemonError
 
 STRACE = shutil.which("strace")
@@ -112,6 +114,15 @@ def test_the_page_shows_the_presenter_styled(run: Run, tmp_path: Path) -> None:
         browser.save_screenshot(str(folder / "presenter.png"))
 
 
+@pytest.mark.skipif(bool(find_graphics().kind), reason="this machine has a graphics card")
+def test_without_a_card_the_small_model_runs(run: Run) -> None:
+    """What the other tests here see is the small model's work, wherever its weights are shipped."""
+    is_shipped = "face256-lite" in built_in_names()
+    status = run.client.status()
+    assert status["engine"]["model"] == ("face256-lite" if is_shipped else "face256")
+    assert any("raphics card" in note for note in status["notes"])
+
+
 def test_nothing_but_loopback_is_ever_called(run: Run) -> None:
     """In half a minute of page, engine and jobs at work no process calls another machine."""
     library = ReferenceLibrary()
@@ -128,7 +139,7 @@ def test_nothing_but_loopback_is_ever_called(run: Run) -> None:
 
 
 def test_a_real_engine_ends_in_time(run: Run, deadline: Callable[[float], float]) -> None:
-    """SIGTERM: slate, sinks closed, exit 0 within two seconds, with torch and MediaPipe at work."""
+    """SIGTERM: slate, sinks closed, exit 0 within two seconds, with model and MediaPipe at work."""
     children = subprocess.run(
         ["pgrep", "-P", str(run.process.pid)], capture_output=True, text=True, check=True
     )
