@@ -89,8 +89,7 @@ function showStatus(status) {
   const [p50, p95] = published.delay_ms;
   setText(find("delay"), isRunning && p50 > 0 ? `${p50.toFixed(0)} ms` : "–");
   find("delay").title = `95 of 100 pictures within ${p95.toFixed(0)} ms`;
-  setText(find("device"), engine.device || "–");
-  find("device").title = engine.model && `model ${engine.model}`;
+  setText(find("device"), [engine.device, engine.model].filter(Boolean).join(", ") || "–");
   setText(find("source"), status.source ?? "–");
   showNotes(status.notes);
 
