@@ -89,7 +89,8 @@ function showStatus(status) {
   const [p50, p95] = published.delay_ms;
   setText(find("delay"), isRunning && p50 > 0 ? `${p50.toFixed(0)} ms` : "–");
   find("delay").title = `95 of 100 pictures within ${p95.toFixed(0)} ms`;
-  setText(find("device"), [engine.device, engine.model].filter(Boolean).join(", ") || "–");
+  setText(find("device"), engine.device || "–");
+  setText(find("model"), engine.model || "–");
   setText(find("source"), status.source ?? "–");
   showNotes(status.notes);
 
