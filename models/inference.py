@@ -37,7 +37,6 @@ from models.networks import (
     ResBlock,
     StyledConv,
     StyledResBlock,
-    merge_blur,
 )
 
 Step = Callable[[Tensor], Tensor]
@@ -241,7 +240,7 @@ def _steps(weight: Tensor, bias: Tensor | None, resample: Resample, place: Place
     if resample == "double" and is_point:  # without bias: the border must stay zero
         return [_Conv(weight, None, place, padding=1), _upsample_bordered]
     if resample == "double" and place.merges_blurs:
-        merged = 4 * merge_blur(weight).transpose(0, 1)
+        merged = _blurred(weight, 4 * _BLUR).transpose(0, 1)
         return [_Conv(merged, bias, place, stride=2, padding=2, is_transposed=True)]
     if resample == "double":
         blur = (4 * _BLUR).expand(outputs, 1, 4, 4)
@@ -250,7 +249,7 @@ def _steps(weight: Tensor, bias: Tensor | None, resample: Resample, place: Place
             _Conv(blur, bias, place, padding=1, groups=outputs),
         ]
     if resample == "halve" and place.merges_blurs:
-        merged = merge_blur(weight)
+        merged = _blurred(weight, _BLUR)
         return [_Conv(merged, bias, place, stride=2, padding=1 if is_point else 2)]
     if resample == "halve":
         blur = _BLUR.expand(inputs, 1, 4, 4)
@@ -264,6 +263,16 @@ def _steps(weight: Tensor, bias: Tensor | None, resample: Resample, place: Place
             _Conv(weight, bias, place, stride=2),
         ]
     return [_Conv(weight, bias, place, padding=kernel // 2)]
+
+
+def _blurred(weight: Tensor, blur: Tensor) -> Tensor:
+    """One kernel for a blur and the convolution next to it: [O, I, k, k] => [O, I, k + 3, k + 3].
+
+    The blur is symmetric, so it does not matter which of the two comes first.
+    """
+    outputs, inputs, kernel, _ = weight.shape
+    apart = F.pad(weight.reshape(-1, 1, kernel, kernel), (3, 3, 3, 3))
+    return F.conv2d(apart, blur[None, None].to(weight)).reshape(outputs, inputs, *[kernel + 3] * 2)
 
 
 # --- Layers and blocks, as in `models.networks` --------------------------------------------------

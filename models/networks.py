@@ -12,10 +12,10 @@ initialisation and critic after StyleGAN2 (Karras et al., CVPR 2020, arXiv 1912.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import wraps
 from itertools import pairwise
-from typing import Literal, cast
+from typing import Literal, ParamSpec, cast
 
 import numpy as np
 import torch
@@ -27,6 +27,8 @@ from models.config import STYLE_CHANNELS, NetworkConfig
 from models.weights import Weights, WeightsError
 
 __all__ = ["Discriminator", "Encoder", "Generator", "NetworkConfig", "build", "fill"]
+
+_P = ParamSpec("_P")
 
 Resample = Literal["keep", "double", "halve"]
 """What a convolution does to the sides of its input."""
@@ -47,15 +49,69 @@ def widen(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
+_compiled: dict[str, Callable[..., Tensor]] = {}
+
+
+def pointwise(function: Callable[_P, Tensor]) -> Callable[_P, Tensor]:
+    """Mark a function that does little arithmetic on many bytes, for `compile_pointwise`."""
+
+    @wraps(function)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> Tensor:
+        return _compiled.get(function.__name__, function)(*args, **kwargs)
+
+    _POINTWISE.append(function)
+    return call
+
+
+_POINTWISE: list[Callable[..., Tensor]] = []
+
+
+def compile_pointwise() -> None:
+    """Run each pointwise function as one compiled kernel from now on, in this process.
+
+    For training on a GPU, where these functions would take most of the time. A handful of graphs
+    serves all layers and shapes, in seconds; compiling whole networks takes minutes, and their
+    convolutions gain nothing by it.
+    """
+    for function in _POINTWISE:
+        _compiled[function.__name__] = torch.compile(function, dynamic=True)
+
+
 def activate(x: Tensor) -> Tensor:
     """Leaky ReLU, times the gain that keeps the variance."""
     return F.leaky_relu(x, SLOPE) * SQRT2
 
 
+@pointwise
+def activate_biased(x: Tensor, bias: Tensor) -> Tensor:
+    """Add a bias to each channel, then activate."""
+    return activate(x + bias.to(x.dtype).view(-1, 1, 1))
+
+
+@pointwise
+def join(main: Tensor, skip: Tensor) -> Tensor:
+    """Two branches' sum, scaled so that the variance stays."""
+    return (main + skip) / SQRT2
+
+
+@pointwise
+def modulate(x: Tensor, scale_and_shift: Tensor, biases: Tensor) -> Tensor:
+    """Normalise each picture's activations, then set scale and shift in each place.
+
+    Shapes: x [B, C, H, W]; scale_and_shift [B, 2 C, H, W], without their biases [2 C].
+    """
+    wide = widen(x)
+    variance, mean = torch.var_mean(wide, dim=(1, 2, 3), correction=0, keepdim=True)
+    x = ((wide - mean) * torch.rsqrt(variance + NORM_EPSILON)).to(x.dtype)
+    scale, shift = (scale_and_shift + biases.to(x.dtype).view(-1, 1, 1)).chunk(2, dim=1)
+    return x * scale + shift
+
+
+@pointwise
 def blur(x: Tensor, pad: int, stride: int = 1, gain: float = 1.0) -> Tensor:
     """Filter with [1, 3, 3, 1] / 8 along both axes, after zero padding.
 
-    Written as sums of slices, which a compiler fuses with what is beside them.
+    Written as sums of slices, which a compiler makes one kernel of.
     """
     x = F.pad(x, (pad, pad, pad, pad))
     for _ in range(2):  # columns, then rows
@@ -64,46 +120,20 @@ def blur(x: Tensor, pad: int, stride: int = 1, gain: float = 1.0) -> Tensor:
     return x * (gain / 64)
 
 
+@pointwise
 def upsample(x: Tensor) -> Tensor:
     """Double the sides: a zero after each pixel, then `blur` with gain 4 and zeros outside.
 
     Of the filter's four taps two meet a pixel and two a zero: 1/4 and 3/4, in turn.
     """
+    is_channels_last = x.is_contiguous(memory_format=torch.channels_last)
     for _ in range(2):  # columns, then rows
         edged = F.pad(x, (1, 1))
         left, right = edged[..., :-2], edged[..., 2:]
         x = torch.stack((left + 3 * x, 3 * x + right), dim=-1).flatten(-2)  # [B, C, H, 2 W]
         x = x.transpose(-1, -2)
-    return x / 16  # [B, C, 2 H, 2 W]
-
-
-@cache
-def _blur_matrix(kernel: int, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """[k k, (k + 3) (k + 3)]: a kernel's taps as a row times it are those of the blurred kernel."""
-    taps = torch.eye(kernel**2).view(-1, 1, kernel, kernel)
-    return blur(taps, pad=3).flatten(1).to(device, dtype)
-
-
-def merge_blur(weight: Tensor) -> Tensor:
-    """One kernel for a convolution and the blur next to it: [O, I, k, k] => [O, I, k + 3, k + 3].
-
-    The blur is symmetric, so it does not matter which of the two comes first.
-    """
-    kernel = weight.shape[-1]
-    merged = weight.flatten(2) @ _blur_matrix(kernel, weight.device, weight.dtype)
-    return merged.unflatten(2, (kernel + 3, kernel + 3))
-
-
-def _convolve_merged(x: Tensor, weight: Tensor, resample: Resample) -> Tensor:
-    """`convolve` where it doubles or halves, as one convolution.
-
-    More arithmetic and fewer bytes: twice as fast as blurring apart on a GPU with matrix units.
-    """
-    merged = merge_blur(weight).to(x.dtype)
-    if resample == "double":
-        padding = 1 if weight.shape[-1] == 1 else 2
-        return F.conv_transpose2d(x, 4 * merged.transpose(0, 1), stride=2, padding=padding)
-    return F.conv2d(x, merged, stride=2, padding=1 if weight.shape[-1] == 1 else 2)
+    x = x / 16  # [B, C, 2 H, 2 W]
+    return x.contiguous(memory_format=torch.channels_last) if is_channels_last else x
 
 
 def convolve(x: Tensor, weight: Tensor, resample: Resample = "keep") -> Tensor:
@@ -112,8 +142,6 @@ def convolve(x: Tensor, weight: Tensor, resample: Resample = "keep") -> Tensor:
     Shapes: x [B, I, H, W]; weight [O, I, k, k]; returns [B, O, H', W'], type of x.
     """
     is_point = weight.shape[-1] == 1
-    if resample != "keep" and x.is_cuda:
-        return _convolve_merged(x, weight, resample)
     weight = weight.to(x.dtype)
     if resample == "double":
         if is_point:
@@ -195,29 +223,7 @@ class BiasActivation(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return activate(x + self.bias.to(x.dtype).view(-1, 1, 1))
-
-
-class Join(nn.Module):
-    """Two branches' sum, scaled so that the variance stays."""
-
-    def forward(self, main: Tensor, skip: Tensor) -> Tensor:
-        return (main + skip) / SQRT2
-
-
-class Modulate(nn.Module):
-    """Normalise each picture's activations, then set scale and shift in each place."""
-
-    def forward(self, x: Tensor, scale_and_shift: Tensor, biases: Tensor) -> Tensor:
-        wide = widen(x)
-        variance, mean = torch.var_mean(wide, dim=(1, 2, 3), correction=0, keepdim=True)
-        x = ((wide - mean) * torch.rsqrt(variance + NORM_EPSILON)).to(x.dtype)
-        scale, shift = (scale_and_shift + biases.to(x.dtype).view(-1, 1, 1)).chunk(2, dim=1)
-        return x * scale + shift
-
-
-POINTWISE = (BiasActivation, Join, Modulate)
-"""Modules that only move bytes. Training compiles each into one kernel (`Module.compile`)."""
+        return activate_biased(x, self.bias)
 
 
 class ConvLayer(nn.Sequential):
@@ -249,10 +255,9 @@ class ResBlock(nn.Module):
         self.conv1 = ConvLayer(inputs, inputs, 3)
         self.conv2 = ConvLayer(inputs, outputs, 3, "halve")
         self.skip = ConvLayer(inputs, outputs, 1, "halve", is_active=False)
-        self.join = Join()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.join(self.conv2(self.conv1(x)), self.skip(x))  # [B, O, H / 2, W / 2]
+        return join(self.conv2(self.conv1(x)), self.skip(x))  # [B, O, H / 2, W / 2]
 
 
 class ModulatedConv2d(nn.Module):
@@ -276,12 +281,11 @@ class ModulatedConv2d(nn.Module):
             self.blur = BlurKernel(gain=4.0)
         self.gamma = EqualConv2d(style_channels, inputs, 3, bias_init=1.0)
         self.beta = EqualConv2d(style_channels, inputs, 3, bias_init=0.0)
-        self.modulate = Modulate()
         self.gain = 1 / math.sqrt(inputs * kernel**2)
         self.resample: Resample = resample
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:  # [B, I, H, W], [B, style, H, W]
-        x = self.modulate(x, *self._scale_and_shift(style))
+        x = modulate(x, *self._scale_and_shift(style))
         return convolve(x, self.weight[0] * self.gain, self.resample)
 
     def _scale_and_shift(self, style: Tensor) -> tuple[Tensor, Tensor]:
@@ -319,11 +323,10 @@ class StyledResBlock(nn.Module):
         self.conv1 = StyledConv(inputs, outputs, 3, low_style, "double")
         self.conv2 = StyledConv(outputs, outputs, 3, high_style)
         self.skip = ConvLayer(inputs, outputs, 1, "double", is_active=False)
-        self.join = Join()
 
     def forward(self, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
         main = self.conv2(self.conv1(x, low), high)
-        return self.join(main, self.skip(x))  # [B, O, 2 H, 2 W]
+        return join(main, self.skip(x))  # [B, O, 2 H, 2 W]
 
 
 class ConstantInput(nn.Module):

@@ -10,6 +10,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from models.networks import compile_pointwise
+
 
 @dataclass(frozen=True, slots=True)
 class Crew:
@@ -60,6 +62,7 @@ def join() -> Crew:
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     torch.cuda.set_device(device)
     torch.backends.cudnn.benchmark = True
+    compile_pointwise()
     if count > 1:
         dist.init_process_group("nccl", device_id=device)
     return Crew(device, rank, count)

@@ -264,13 +264,11 @@ class _Run:
         facts = {"seen": self._seen, "step": self._step} | {"config": asdict(self._config)}
         save_state(self._out, facts, self._kept(), {"optimiser": self._optimiser})
         encoder, generator = self._average.encoder, self._average.generator
-        with torch.autocast(
-            self._crew.device.type, self._dtype, enabled=self._crew.device.type == "cuda"
-        ):
+        with self._half():
             numbers = validate(
                 lambda x: generator(encoder(x)[0]), self._held_out, self._features, self._dtype
             )
-            self._draw_sheet(self._out / "sheets" / f"{self._seen // 1000:06d}.png")
+        self._draw_sheet(self._out / "sheets" / f"{self._seen // 1000:06d}.png")
         numbers["pictures_seen"] = float(self._seen)
         arrays = [arrays_of(network) for network in (encoder, generator)]
         save_weights(self._out, Card("weights", LITE, "face", "", "", numbers), *arrays)
@@ -281,7 +279,8 @@ class _Run:
         """Faces, reconstructions; then pastes, and what the teacher and the small model make."""
         encoder, generator = self._average.encoder, self._average.generator
         faces, landmarks = self._held_out.at(slice(0, _SHEET_COLUMNS))
-        rows = [faces, generator(encoder(_lay(faces, self._dtype))[0])]
+        with self._half():
+            rows = [faces, generator(encoder(_lay(faces, self._dtype))[0])]
         with torch.random.fork_rng(devices=[faces.device] if faces.is_cuda else []):
             torch.manual_seed(5)
             for number in range(3):
@@ -294,10 +293,16 @@ class _Run:
                 base = torch.lerp(faces, paste, mask)
                 taught = base + shown * (after - torch.lerp(before, pasted, mask))
                 pair = tuple(_lay(p, self._dtype) for p in (faces, paste))
-                seen = tuple(encoder(p) for p in pair)
-                found = generator.correct(pair, seen, mask.to(self._dtype))  # type: ignore[arg-type]
+                with self._half():
+                    seen = tuple(encoder(p) for p in pair)
+                    found = generator.correct(pair, seen, mask.to(self._dtype))  # type: ignore[arg-type]
                 rows += [base, taught, base + shown * found.float()]
         save_grid(path, rows)
+
+    def _half(self) -> torch.autocast:
+        """Where the small model's convolutions run in half precision, if the device is a GPU."""
+        device = self._crew.device.type
+        return torch.autocast(device, self._dtype, enabled=device == "cuda")
 
     def _kept(self) -> dict[str, nn.Module]:
         """What a state holds, by its names there."""

@@ -13,22 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from models.networks import POINTWISE
-
 _CLIP_NORM = 10.0
-
-
-def prepare(network: nn.Module, device: torch.device) -> None:
-    """Move a network to its device, channels last, byte-moving parts compiled on CUDA.
-
-    Only those parts are compiled, three graphs for all layers and shapes, in seconds; whole
-    networks take minutes, and their convolutions gain nothing (docs/training.md).
-    """
-    lay_channels_last(network.to(device))
-    if device.type == "cuda":
-        for module in network.modules():
-            if isinstance(module, POINTWISE):
-                module.compile(dynamic=True)
 
 
 def lay_channels_last(network: nn.Module) -> None:

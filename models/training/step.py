@@ -30,9 +30,9 @@ class LossWeights:
 
     square: float = 2.0  # of the difference
     absolute: float = 0.5
-    features: float = 1.0  # of `FeatureDistance`
+    features: float = 1.2  # of `FeatureDistance`
     edits: float = 0.5  # an edit's feature distance, over a reconstruction's
-    critic: float = 0.4
+    critic: float = 0.3
     noise: float = 0.8  # the critic's word on pictures from noise
     detail: float = 1.5  # how much more the eyes' and the mouth's pixels count
     r1: float = 1.0  # of the critic's gradient on real faces

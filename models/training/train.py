@@ -27,7 +27,7 @@ from models.training.crew import Crew, join
 from models.training.faces import FaceBank
 from models.training.flags import add_fields, complain
 from models.training.noise import fit_mapping
-from models.training.optimising import Average, Optimiser, lay_channels_last, prepare, rate_at
+from models.training.optimising import Average, Optimiser, lay_channels_last, rate_at
 from models.training.progress import Clock, Report
 from models.training.shards import ShardError
 from models.training.sheets import draw_sheet
@@ -141,7 +141,7 @@ class _Run:
         self._networks = Networks(encoder, generator, Discriminator(config.network))
         for network in (encoder, generator, self._networks.critic):
             network.requires_grad_(requires_grad=True).train()
-            prepare(network, crew.device)
+            lay_channels_last(network.to(crew.device))
         self._average = Average(encoder, generator)
         self._optimisers = {
             "painting": Optimiser([encoder, generator], config.lr, _BETAS),

@@ -20,7 +20,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models import networks
 from models.blend import blend_maps
 from models.networks import Discriminator, Encoder, Generator, NetworkConfig
 from tests.unit.models.conftest import GOLDEN, SMALL, fill
@@ -177,15 +176,3 @@ def test_impossible_networks_are_refused(change: dict[str, int]) -> None:
     """A member that the family does not have is refused, and the field is named."""
     with pytest.raises(ValueError, match=next(iter(change))):
         replace(SMALL, **change)
-
-
-@pytest.mark.parametrize("resample", ["double", "halve"])
-@pytest.mark.parametrize("kernel", [1, 3])
-def test_a_merged_blur_is_the_blur_and_the_convolution(resample: str, kernel: int) -> None:
-    """What a GPU gets, one larger convolution, gives what blurring apart gives, edges included."""
-    torch.manual_seed(0)
-    x = torch.randn(2, 3, 8, 8, dtype=torch.float64)
-    weight = torch.randn(5, 3, kernel, kernel, dtype=torch.float64)
-    apart = networks.convolve(x, weight, resample)
-    merged = networks._convolve_merged(x, weight, resample)
-    assert torch.allclose(merged, apart, rtol=0, atol=1e-12)
