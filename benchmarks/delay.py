@@ -49,6 +49,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as home:
         os.environ["VCAM_HOME"] = home
         command = [sys.executable, "-m", "vcam", "run", "--source", "demo", "--sink", "null"]
+        command += ["--model", "face256"]
         process = subprocess.Popen([*command, "--no-tray", *options.flags], stdout=sys.stderr)
         try:
             samples = _watch(process, options.seconds)
