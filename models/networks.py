@@ -12,7 +12,8 @@ initialisation and critic after StyleGAN2 (Karras et al., CVPR 2020, arXiv 1912.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import wraps
 from itertools import pairwise
 from typing import Literal, ParamSpec, cast
@@ -49,32 +50,36 @@ def widen(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
-_compiled: dict[str, Callable[..., Tensor]] = {}
+_kernels: dict[str, Callable[..., Tensor]] = {}
 
 
 def pointwise(function: Callable[_P, Tensor]) -> Callable[_P, Tensor]:
-    """Mark a function that does little arithmetic on many bytes, for `compile_pointwise`."""
+    """Mark a function that does little arithmetic on many bytes, for `use_kernels`."""
 
     @wraps(function)
     def call(*args: _P.args, **kwargs: _P.kwargs) -> Tensor:
-        return _compiled.get(function.__name__, function)(*args, **kwargs)
+        return _kernels.get(function.__name__, function)(*args, **kwargs)
 
-    _POINTWISE.append(function)
     return call
 
 
-_POINTWISE: list[Callable[..., Tensor]] = []
+def use_kernels(kernels: Mapping[str, Callable[..., Tensor]]) -> None:
+    """Run pointwise functions as other implementations of theirs from now on, in this process.
 
-
-def compile_pointwise() -> None:
-    """Run each pointwise function as one compiled kernel from now on, in this process.
-
-    For training on a GPU, where these functions would take most of the time. A handful of graphs
-    serves all layers and shapes, in seconds; compiling whole networks takes minutes, and their
-    convolutions gain nothing by it.
+    For training on a GPU, where the plain ones take most of the time.
     """
-    for function in _POINTWISE:
-        _compiled[function.__name__] = torch.compile(function, dynamic=True)
+    _kernels.update(kernels)
+
+
+@contextmanager
+def plain_pointwise() -> Iterator[None]:
+    """Run the plain functions, which have second derivatives."""
+    kernels = _kernels.copy()
+    _kernels.clear()
+    try:
+        yield
+    finally:
+        _kernels.update(kernels)
 
 
 def activate(x: Tensor) -> Tensor:
@@ -109,10 +114,7 @@ def modulate(x: Tensor, scale_and_shift: Tensor, biases: Tensor) -> Tensor:
 
 @pointwise
 def blur(x: Tensor, pad: int, stride: int = 1, gain: float = 1.0) -> Tensor:
-    """Filter with [1, 3, 3, 1] / 8 along both axes, after zero padding.
-
-    Written as sums of slices, which a compiler makes one kernel of.
-    """
+    """Filter with [1, 3, 3, 1] / 8 along both axes, after zero padding."""
     x = F.pad(x, (pad, pad, pad, pad))
     for _ in range(2):  # columns, then rows
         x = x[..., :-3:stride] + 3 * (x[..., 1:-2:stride] + x[..., 2:-1:stride]) + x[..., 3::stride]

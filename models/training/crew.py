@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from models.networks import compile_pointwise
+from models.networks import use_kernels
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,9 @@ def join() -> Crew:
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     torch.cuda.set_device(device)
     torch.backends.cudnn.benchmark = True
-    compile_pointwise()
+    from models.training.kernels import KERNELS  # Triton is there where CUDA is
+
+    use_kernels(KERNELS)
     if count > 1:
         dist.init_process_group("nccl", device_id=device)
     return Crew(device, rank, count)

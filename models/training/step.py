@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from models import mesh
 from models.blend import blend_maps
 from models.feature_distance import FeatureDistance
-from models.networks import STYLE_CHANNELS, Discriminator, Encoder, Generator
+from models.networks import STYLE_CHANNELS, Discriminator, Encoder, Generator, plain_pointwise
 from models.training.composites import Composites, make_composites
 from models.training.optimising import Optimiser, requires_grad
 from models.training.regions import fill_polygons
@@ -169,7 +169,7 @@ class TrainingStep:
     def _regularise(self, faces: Tensor) -> None:
         """R1: the critic is flat around real faces (Mescheder et al., arXiv 1801.04406)."""
         faces = faces.detach().requires_grad_()
-        with torch.compiler.set_stance("force_eager"):  # compiled parts have no second derivative
+        with plain_pointwise():
             logits = self._networks.critic(self._lay(faces))
             (slope,) = torch.autograd.grad(logits.sum(), faces, create_graph=True)
             penalty = slope.float().square().sum((1, 2, 3)).mean()
