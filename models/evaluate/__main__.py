@@ -51,7 +51,7 @@ def _reports(options: argparse.Namespace) -> list[Report]:
         )
     faces, passed_over = load_faces(options.images, crops.pop(), options.limit)
     if passed_over:
-        _say(f"{passed_over} pictures of {options.images} have no face or cannot be read.")
+        _say(f"Passed over in {options.images}: {passed_over}, without a face or not to be read.")
     try:
         features = FeatureDistance(options.features).to(device)
     except FeatureWeightsError as error:
