@@ -39,6 +39,15 @@ class WideMask:
         return resized(wide * self._border, side)
 
 
+def inside(correction: Tensor, wide_mask: Tensor) -> Tensor:
+    """The part of a correction that the composite shows.
+
+    Where the network gave no number there is no correction: 0 times it would be none either, and
+    the edit would blacken pixels that no mask covers. Half precision overflows at an odd input.
+    """
+    return correction.nan_to_num(0.0, 0.0, 0.0) * wide_mask
+
+
 def with_change(base: Tensor, change: Tensor) -> Tensor:
     """The base with the change added, 0..1, [1, 3, h, w]; `change` is written over.
 

@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.captured import Capture
-from vcam.edit.composite import WideMask, with_change
+from vcam.edit.composite import WideMask, inside, with_change
 from vcam.edit.palette import PaletteMap, Palettes, to_log
 from vcam.edit.sampling import Grids, MipPicture, resized, sample, sample_or_zero
 from vcam.edit.transfer import Part
@@ -152,7 +152,7 @@ class FollowEdit:
         kept, kept_detail = _left_of_own(weights), _left_of_own(detail_weights)
         before, after, paste = self._network.follow(pair, 1.0 - kept).split(1)
         correction = (after - torch.lerp(paste, before, kept_detail)) * 0.5
-        return torch.cat((correction * wide, detail_weights.transpose(0, 1)), 1), palettes
+        return torch.cat((inside(correction, wide), detail_weights.transpose(0, 1)), 1), palettes
 
 
 def _pasted_in_frame(

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.captured import Capture
-from vcam.edit.composite import WideMask, with_change
+from vcam.edit.composite import WideMask, inside, with_change
 from vcam.edit.sampling import Grids, resized, sample, sample_or_zero
 from vcam.edit.transfer import Part
 from vcam.frame import CROP_SIZE
@@ -66,4 +66,4 @@ class ReplaceEdit:
         mask = plane[:-1].view(1, 1, CROP_SIZE, CROP_SIZE)
         live, weight = crop * 2.0 - 1.0, resized(mask, side) * plane[-1]
         before, after = self._network.replace(live, list(maps), weight).split(1)
-        return (after - before) * 0.5 * self._wide_mask(mask, side)
+        return inside((after - before) * 0.5, self._wide_mask(mask, side))

@@ -44,7 +44,7 @@ class EchoNetwork:
     def replace(self, live: Tensor, reference: list[Tensor], mask: Tensor) -> Tensor:
         """[y0, y1] = [x, lerp(x, r, mask)]."""
         type(self).calls += 1
-        return torch.cat((live, torch.lerp(live, reference[0], mask)))
+        return torch.cat((live, torch.lerp(live, reference[0], mask) + self.stain))
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +135,23 @@ def test_what_the_network_adds_reaches_the_frame(
     monkeypatch.setattr(EchoNetwork, "stain", 0.2)
     plain = run(echo, scene, [layer(flat(90, 90, 90))], disc).astype(int)
     assert abs(int(plain[120, 160].mean()) - (90 + round(0.1 * 255))) <= 3
+
+
+@pytest.mark.parametrize("mode", ["follow", "replace"])
+def test_a_network_without_an_answer_blackens_nothing(
+    mode: str, echo: Editor, scene: Scene, disc: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pictures that are no numbers, as half precision may give, leave the plain paste, or nothing.
+
+    0 times them is no number either: they once made the whole box black, far from any mask.
+    """
+    monkeypatch.setattr(EchoNetwork, "stain", float("nan"))
+    out = run(echo, scene, [layer(flat(200, 80, 40), mode=mode)], disc)
+    assert not (scene.changed(out) & (scene.weight(disc) == 0)).any()
+    if mode == "follow":
+        assert np.abs(out[120, 160].astype(int) - (200, 80, 40)).max() <= 2
+    else:
+        assert np.array_equal(out, scene.frame.pixels)
 
 
 def test_the_users_palette_is_kept_unless_tone_says_otherwise(
