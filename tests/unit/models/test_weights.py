@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -187,3 +189,13 @@ def test_every_built_in_card_is_valid() -> None:
         assert card.name == name
         assert card.licence
         assert len(card.sha256) == 64
+
+
+def test_every_built_in_card_names_terms_that_are_there() -> None:
+    """The file with the terms, which each card's licence names, lies beside the card."""
+    assets = files("models") / "assets"
+    for name in built_in_names():
+        named = re.search(r"\S+\.LICENSE\.txt", read_card(name).licence)
+        assert named is not None
+        assert named[0] == f"{name}.LICENSE.txt"
+        assert "non-commercial" in (assets / named[0]).read_text()
