@@ -25,6 +25,7 @@ class LiteConfig:
     encoder: tuple[int, ...]  # at 64, 32, 16
     decoder: tuple[int, ...]  # at 16, 32, 64, 128
     maps: tuple[int, ...]  # of the modulation maps at 16, 32, 64
+    corrector: bool = True  # gives an edit's correction in one pass; without, three decodes do
 
     def __post_init__(self) -> None:
         for name, sides in (("encoder", _ENCODER), ("decoder", _DECODER), ("maps", _DECODER[:3])):

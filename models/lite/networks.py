@@ -5,8 +5,9 @@ for each modulated convolution, a decoder. Made for a processor's caches: the pi
 space-to-depth and leaves by depth-to-space, modulation ends at 64x64, and nothing is normalised at
 run time, so a change of the picture reaches no further than the receptive field.
 
-Two decoders share the maps. `decoder` paints pictures, as the large model's. `corrector` gives
-what the `follow` edit needs in one pass instead of three: c = y1 - lerp(y0, yp, t m).
+Two decoders share the maps. `decoder` paints pictures, as the large model's. `corrector`, where
+there is one, gives what the `follow` edit needs in one pass instead of three:
+c = y1 - lerp(y0, yp, t m).
 
 Pictures are RGB [B, 3, 256, 256] in -1..1, masks [B, 1, 256, 256] in 0..1, 1 = edit.
 """
@@ -167,6 +168,8 @@ class LiteCorrector(_Trunk):
     def __init__(self, config: LiteConfig) -> None:
         style = tuple(2 * channels + 1 for channels, _ in config.map_layers)
         super().__init__(config, style, 2 * STYLE_CHANNELS + 1)
+        # Corrections are small: a start at random ones is unlearnt by switching its units off.
+        nn.init.zeros_(self.head.weight)
         fine, middle, _ = config.encoder
         _, at_32, at_64, at_128 = config.decoder
         self.see_32 = Conv(2 * middle + 1, at_32, 1)
@@ -212,7 +215,7 @@ class LiteGenerator(nn.Module):
         self.config = config
         self.resizer = LiteResizer(config)
         self.decoder = LiteDecoder(config)
-        self.corrector = LiteCorrector(config)
+        self.corrector = LiteCorrector(config) if config.corrector else None
 
     def forward(self, stylemap: Tensor) -> Tensor:
         """Decode stylemaps to pictures."""
@@ -244,6 +247,9 @@ class LiteGenerator(nn.Module):
         Shapes: pair, frame and paste [B, 3, 256, 256]; features, the encoder's of each; mask
         [B, 1, 256, 256] with strength in it.
         """
+        if self.corrector is None:
+            before, after, pasted = self.follow(features[0][0], features[1][0], mask)
+            return after - torch.lerp(before, pasted, mask)
         count = len(mask)
         maps = self.resizer(torch.cat((features[0][0], features[1][0])))
         mine, theirs = [m[:count] for m in maps], [m[count:] for m in maps]

@@ -84,7 +84,8 @@ class LiteNetwork:
         if precision is not None:
             self._options["INFERENCE_PRECISION_HINT"] = precision
         self._core = self._ov.Core()
-        self._correct = self._compiled(_correction)
+        has_corrector = weights.card.config.corrector
+        self._correct = self._compiled(_correction if has_corrector else _correction_of_pictures)
         self._follow: _Call | None = None
 
     @property
@@ -272,6 +273,14 @@ def _pictures(graph: _Graph, pair: _Node, mask: _Node) -> _Node:
     x = graph.shuffle(graph.relu(graph.conv(x, f"{name}.up")))
     x = graph.relu(graph.conv(x, f"{name}.tail"))
     return graph.shuffle(graph.conv(x, f"{name}.head"))
+
+
+def _correction_of_pictures(graph: _Graph, pair: _Node, mask: _Node) -> _Node:
+    """Frame and paste to the correction by its definition, y1 - lerp(y0, yp, t m)."""
+    ops = graph.ops
+    before, after, paste = ops.split(_pictures(graph, pair, mask), 0, 3).outputs()
+    plain = ops.add(before, ops.multiply(mask, ops.subtract(paste, before)))
+    return ops.subtract(after, plain)
 
 
 def _correction(graph: _Graph, pair: _Node, mask: _Node) -> _Node:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from models.lite.config import LITE, LiteConfig
 from models.lite.networks import LiteEncoder, LiteGenerator, build_lite
-from models.networks import NetworkConfig, build
+from models.networks import build
 from models.weights import Card, WeightsError, load_weights, save_weights
 
 SMALL = LiteConfig(encoder=(4, 6, 8), decoder=(10, 8, 6, 4), maps=(8, 6, 4))
@@ -17,8 +18,12 @@ SMALL = LiteConfig(encoder=(4, 6, 8), decoder=(10, 8, 6, 4), maps=(8, 6, 4))
 
 @pytest.fixture
 def networks() -> tuple[LiteEncoder, LiteGenerator]:
+    """Encoder and generator of the least size, with weights that have learned nothing."""
     torch.manual_seed(3)
-    return LiteEncoder(SMALL).eval(), LiteGenerator(SMALL).eval()
+    encoder, generator = LiteEncoder(SMALL).eval(), LiteGenerator(SMALL).eval()
+    assert generator.corrector is not None
+    torch.nn.init.normal_(generator.corrector.head.weight)  # new ones start at 0
+    return encoder, generator
 
 
 def _save(folder: Path, networks: tuple[LiteEncoder, LiteGenerator], config: LiteConfig) -> None:
@@ -57,6 +62,24 @@ def test_a_correction_stays_near_what_changed(
     change = (corrections[1] - corrections[0]).abs().amax((0, 1))
     assert change[:8, :8].max() > 0
     assert change[-8:, -8:].max() < 1e-6
+
+
+@torch.inference_mode()
+def test_without_a_corrector_the_decoder_corrects() -> None:
+    """The correction is then y1 - lerp(y0, yp, t m) of the three pictures, to the bit."""
+    torch.manual_seed(3)
+    config = replace(SMALL, corrector=False)
+    encoder, generator = LiteEncoder(config).eval(), LiteGenerator(config).eval()
+    x, paste, mask = (
+        torch.rand(1, 3, 256, 256),
+        torch.rand(1, 3, 256, 256),
+        torch.rand(1, 1, 256, 256),
+    )
+    features = encoder(x), encoder(paste)
+    before, after, pasted = generator.follow(features[0][0], features[1][0], mask)
+    found = generator.correct((x, paste), features, mask)
+    assert torch.equal(found, after - torch.lerp(before, pasted, mask))
+    assert found.std() > 0
 
 
 @torch.inference_mode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,11 @@ def inputs() -> tuple[np.ndarray, np.ndarray]:
     return pair, rng.uniform(0, 1, (1, 1, 256, 256)).astype(np.float32)
 
 
-@pytest.mark.parametrize("config", [SMALL, LITE], ids=["small", "lite"])
+@pytest.mark.parametrize(
+    "config",
+    [SMALL, replace(SMALL, corrector=False), LITE],
+    ids=["small", "small without corrector", "lite"],
+)
 @torch.inference_mode()
 def test_it_computes_what_the_plain_form_does(
     tmp_path: Path, inputs: tuple[np.ndarray, np.ndarray], config: LiteConfig
