@@ -61,7 +61,6 @@ def join() -> Crew:
         return Crew(device, rank, count)
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     torch.cuda.set_device(device)
-    torch.backends.cudnn.benchmark = True
     from models.training.kernels import KERNELS  # Triton is there where CUDA is
 
     use_kernels(KERNELS)

@@ -172,7 +172,7 @@ def small_model_losses(
 _WEIGHTS = {
     "picture": 1.0,
     "edit": 0.5,
-    "correction": 4.0,
+    "correction": 10.0,
     "picture_features": 0.15,
     "edit_features": 0.1,
     "correction_features": 0.5,

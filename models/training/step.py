@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from models import mesh
 from models.blend import blend_maps
 from models.feature_distance import FeatureDistance
-from models.networks import STYLE_CHANNELS, Discriminator, Encoder, Generator, plain_pointwise
+from models.networks import STYLE_CHANNELS, Discriminator, Encoder, Generator
 from models.training.composites import Composites, make_composites
 from models.training.optimising import Optimiser, requires_grad
 from models.training.regions import fill_polygons
@@ -117,7 +117,7 @@ class TrainingStep:
         losses["real"] = F.softplus(-self._judge(look(faces))).mean()
         (losses["fake"] + losses["real"]).backward()
         if number % R1_EVERY == 0:
-            self._regularise(faces[:half])
+            self._regularise(faces[: half // 2])
         self._judging.step(lr)
         return {name: loss.detach() for name, loss in losses.items()}
 
@@ -169,11 +169,10 @@ class TrainingStep:
     def _regularise(self, faces: Tensor) -> None:
         """R1: the critic is flat around real faces (Mescheder et al., arXiv 1801.04406)."""
         faces = faces.detach().requires_grad_()
-        with plain_pointwise():
-            logits = self._networks.critic(self._lay(faces))
-            (slope,) = torch.autograd.grad(logits.sum(), faces, create_graph=True)
-            penalty = slope.float().square().sum((1, 2, 3)).mean()
-            (self._weights.r1 * R1_EVERY / 2 * penalty).backward()
+        logits = self._networks.critic(self._lay(faces))
+        (slope,) = torch.autograd.grad(logits.sum(), faces, create_graph=True)
+        penalty = slope.float().square().sum((1, 2, 3)).mean()
+        (self._weights.r1 * R1_EVERY / 2 * penalty).backward()
 
     def _judge(self, pictures: Tensor) -> Tensor:
         return self._networks.critic(self._lay(pictures)).float()
