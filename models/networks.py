@@ -12,8 +12,7 @@ initialisation and critic after StyleGAN2 (Karras et al., CVPR 2020, arXiv 1912.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import wraps
 from itertools import pairwise
 from typing import Literal, ParamSpec, cast
@@ -69,17 +68,6 @@ def use_kernels(kernels: Mapping[str, Callable[..., Tensor]]) -> None:
     For training on a GPU, where the plain ones take most of the time.
     """
     _kernels.update(kernels)
-
-
-@contextmanager
-def plain_pointwise() -> Iterator[None]:
-    """Run the plain functions, which have second derivatives."""
-    kernels = _kernels.copy()
-    _kernels.clear()
-    try:
-        yield
-    finally:
-        _kernels.update(kernels)
 
 
 def activate(x: Tensor) -> Tensor:

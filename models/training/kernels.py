@@ -9,8 +9,7 @@ lies as [B H W, C]. A program takes a block of rows with all their channels. Wha
 rows (gradients of biases, means) is summed for each program first and then by torch, so that a
 step is the same each time it is run.
 
-Second derivatives are not defined: the critic's regularisation uses the plain functions
-(`networks.plain_pointwise`).
+All but `modulate`, which the critic does without, have second derivatives, for its regularisation.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from models.networks import NORM_EPSILON, SLOPE, SQRT2
 
@@ -83,12 +83,33 @@ class _ActivateBiased(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor]:
         (y,) = ctx.saved_tensors
-        dy = _rows(dy)
-        dx = torch.empty_like(y)
-        grid, shape = _blocks(y)
-        dbias = y.new_empty(grid[0], y.shape[1], dtype=torch.float32)
-        _activate_back[grid](y, dy, dx, dbias, _count(y), **shape)
-        return dx, dbias.sum(0)
+        return _ActivateBack.apply(y, dy)
+
+
+class _ActivateBack(torch.autograd.Function):
+    """The gradient itself; linear in dy, and y only says which slope holds where."""
+
+    @staticmethod
+    def forward(ctx: Any, y: Tensor, dy: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(y)
+        return _sloped(y, dy)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, ddx: Tensor, ddbias: Tensor) -> tuple[None, Tensor]:
+        (y,) = ctx.saved_tensors
+        ddx = ddx + ddbias.to(ddx.dtype).view(-1, 1, 1)
+        return None, _sloped(y, ddx)[0]
+
+
+def _sloped(y: Tensor, dy: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradients of the input and the bias, where the activation gave y and its gradient is dy."""
+    dy = _rows(dy)
+    dx = torch.empty_like(y)
+    grid, shape = _blocks(y)
+    dbias = y.new_empty(grid[0], y.shape[1], dtype=torch.float32)
+    _activate_back[grid](y, dy, dx, dbias, _count(y), **shape)
+    return dx, dbias.sum(0)
 
 
 def activate_biased(x: Tensor, bias: Tensor) -> Tensor:
@@ -238,6 +259,7 @@ class _Modulate(torch.autograd.Function):
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, style, bias, moments = ctx.saved_tensors
         dy = _rows(dy)
@@ -338,7 +360,7 @@ class _Blur(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None, None]:
-        return _filter(dy, 3 - ctx.pad, 1, ctx.gain), None, None  # symmetric: its own adjoint
+        return _Blur.apply(dy, 3 - ctx.pad, ctx.gain), None, None  # symmetric: its own adjoint
 
 
 class _Halve(torch.autograd.Function):
@@ -349,17 +371,18 @@ class _Halve(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None]:
-        return _double(dy, ctx.gain), None
+        return _Double.apply(dy, ctx.gain), None
 
 
 class _Double(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        return _double(x, 4.0)
+    def forward(ctx: Any, x: Tensor, gain: float) -> Tensor:
+        ctx.gain = gain
+        return _double(x, gain)
 
     @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> Tensor:
-        return _filter(dy, 1, 2, 4.0)
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None]:
+        return _Halve.apply(dy, ctx.gain), None
 
 
 def blur(x: Tensor, pad: int, stride: int = 1, gain: float = 1.0) -> Tensor:
@@ -373,7 +396,7 @@ def blur(x: Tensor, pad: int, stride: int = 1, gain: float = 1.0) -> Tensor:
 
 def upsample(x: Tensor) -> Tensor:
     """Double the sides (`networks.upsample`)."""
-    return _Double.apply(x)
+    return _Double.apply(x, 4.0)
 
 
 KERNELS: dict[str, Callable[..., Tensor]] = {

@@ -32,6 +32,18 @@ def results(
     return [y.detach(), *torch.autograd.grad(y, inputs, torch.randn(y.shape))]
 
 
+def second_results(
+    function: Callable[..., Tensor], inputs: list[Tensor], **options: float
+) -> list[Tensor]:
+    """The gradient of a gradient's square by the direction that it was taken along."""
+    y = function(*inputs, **options)
+    torch.manual_seed(1)
+    direction = torch.randn(y.shape).requires_grad_()
+    slopes = torch.autograd.grad(y, inputs, direction, create_graph=True)
+    total = torch.stack([slope.square().sum() for slope in slopes]).sum()
+    return list(torch.autograd.grad(total, [direction]))
+
+
 CASES: list[tuple[str, list[Tensor], dict[str, float]]] = [
     ("activate_biased", [picture(2, 64, 9), bias(64)], {}),
     ("activate_biased", [picture(3, 3, 8), bias(3)], {}),
@@ -50,8 +62,13 @@ failed = False
 for name, inputs, options in CASES:
     plain = results(getattr(networks, name), inputs, **options)
     kernel = results(KERNELS[name], inputs, **options)
+    if name != "modulate":  # which has no second derivative
+        plain += second_results(getattr(networks, name), inputs, **options)
+        kernel += second_results(KERNELS[name], inputs, **options)
     worst = max(float((p - k).abs().max()) for p, k in zip(plain, kernel, strict=True))
-    good = all(p.shape == k.shape for p, k in zip(plain, kernel, strict=True)) and worst < 2e-5
+    good = all(
+        p.shape == k.shape for p, k in zip(plain, kernel, strict=True)
+    ) and worst < 1e-5 * float(max(p.abs().max() for p in plain))
     failed |= not good
     print(name, [tuple(t.shape) for t in inputs], "agrees" if good else "differs", f"{worst:.1e}")
 sys.exit(failed)
