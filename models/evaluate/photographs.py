@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.crop import CropKind, crop_matrix, transform_points
-from models.training.prepare.offline import go_offline
 from models.training.prepare.photos import PhotoError, endings, read_photo, to_srgb
 from models.training.shards import SIDE, Faces
+from vcam.engine.no_network import deny_network
 
 _LEAST_PRESENCE = 0.5  # MediaPipe's own: what is measured should not be only what is easy
 
@@ -51,7 +51,7 @@ def _find_faces(
     files: list[Path], crop: CropKind, limit: int | None
 ) -> tuple[list[NDArray[np.uint8]], list[NDArray[np.float32]]]:
     """The child's work: crops and their landmarks."""
-    go_offline()
+    deny_network()
     try:
         from models.training.prepare.landmarker import Landmarker
     except ModuleNotFoundError as error:

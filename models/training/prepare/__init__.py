@@ -8,7 +8,6 @@ In the order of the work:
     crops        the aligned crop, and what speaks against a face
     alike        whether a face was seen before
     examine      one photo -> what became of each of its faces
-    offline      takes the network from the processes that load MediaPipe
     workers      processes that examine; one may crash without an end of the run
     ledger       what is done so far, on disk, so that a run can be stopped and taken up again
     packing      shards, sources.json, photos.csv, report.json and the two contact sheets

@@ -22,9 +22,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
-from models.training.prepare.offline import go_offline
 from models.training.prepare.outcomes import Dropped, Examined, Limits, Reason
 from models.training.prepare.photos import Photo
+from vcam.engine.no_network import deny_network
 
 MOST_S_A_PHOTO = 120.0
 _MOST_S_TO_START = 300.0  # loading OpenCV and MediaPipe from a cold disk
@@ -173,7 +173,7 @@ def _without_ctrl_c() -> Generator[None]:
 def work(pipe: Connection, folder: Path, limits: Limits) -> None:
     """The body of a worker: names of photos in, what became of them out, until the pipe ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    offline = go_offline()
+    offline = deny_network()
     with contextlib.suppress(OSError), Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 2)  # MediaPipe's own log; what matters goes through the pipe
     try:
