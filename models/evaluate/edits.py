@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from models import mesh
 from models.evaluate.candidates import Candidate
@@ -27,7 +26,7 @@ from models.evaluate.likeness import weighted_mse
 from models.evaluate.palette import skin_mask, to_palette
 from models.evaluate.pictures import to_tensor
 from models.evaluate.seams import poisson_paste, seam_excess, seam_step
-from models.training.regions import fill_polygons, region_masks, soften
+from models.training.regions import fill_polygons, region_masks, soften, widen_mask
 from models.training.shards import SIDE, Faces
 from models.training.warping import warp_to
 
@@ -48,7 +47,6 @@ REGIONS = {
 }
 _OPENINGS = (mesh.RIGHT_EYE, mesh.LEFT_EYE, mesh.MOUTH_OPENING)
 _OPENING_SOFTNESS_PX, _OPENING_GAIN = 1.5, 2.0
-_WIDER_PX, _WIDER_SOFTNESS_PX = 9, 4.0  # of m~
 _BORDER_PX = 8.0  # m~ falls to 0 along the crop's border
 
 
@@ -115,8 +113,7 @@ def region_mask(landmarks: Tensor, region: str) -> Tensor:
 
 def composite(paste: Tensor, change: Tensor, mask: Tensor) -> Tensor:
     """B + m~ c, clipped to -1..1; exactly `paste` where m~ is 0."""
-    wide = F.max_pool2d(mask, _WIDER_PX, 1, _WIDER_PX // 2)
-    wide = soften(wide, _WIDER_SOFTNESS_PX) * _border(mask.device)
+    wide = widen_mask(mask) * _border(mask.device)
     return (paste + wide * change).clamp(-1, 1)
 
 

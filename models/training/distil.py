@@ -4,107 +4,71 @@
 
 The small model learns three things at once: to reconstruct faces, to paint an edit as the teacher
 does (before, after, paste), and the edit's correction in one pass. OUT gets what `train` writes.
-docs/training.md tells the rest.
+docs/training.md tells the rest; the loop is `loop.py`.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from models.blend import blend_maps
-from models.feature_distance import FeatureDistance, FeatureWeightsError
+from models.feature_distance import FeatureDistance
 from models.lite.config import LITE
 from models.lite.networks import Features, LiteEncoder, LiteGenerator
-from models.networks import Encoder, Generator, build
-from models.training.augment import augment
+from models.networks import Encoder, Generator, NetworkConfig, build
 from models.training.composites import Composites, make_composites
-from models.training.crew import Crew, join
 from models.training.faces import FaceBank
-from models.training.flags import add_fields, complain
-from models.training.optimising import Average, Optimiser, lay_channels_last, rate_at
-from models.training.progress import Clock, Report
-from models.training.regions import soften
-from models.training.shards import ShardError
+from models.training.flags import launch
+from models.training.loop import Ground, RunConfig, run
+from models.training.optimising import Average, Optimiser, lay_channels_last
+from models.training.regions import widen_mask
+from models.training.shards import SIDE
 from models.training.sheets import save_grid
-from models.training.state import StateError, load_state, save_state
-from models.training.validation import arrays_of, validate
-from models.weights import Card, WeightsError, load_weights, save_weights
+from models.weights import Weights, WeightsError, load_weights
 
 _BETAS = (0.9, 0.99)
-_HELD_OUT = 256
-_LOOK_EVERY, _REPORT_EVERY, _FIRST_STEPS = 10, 100, 20  # steps
-_SHEET_COLUMNS = 10
-_WIDENED_PX, _WIDENED_SOFTNESS_PX = 9, 4.0  # as the product's composite
+_SHEET_COLUMNS, _SHEET_EDITS = 10, 3
+_WHOLE_SHARE = 0.4  # of edits at strength 1; the others' is anything
 
 
 @dataclass(frozen=True, slots=True)
-class DistilConfig:
-    """Everything a run depends on; saved beside its results.
+class DistilConfig(RunConfig):
+    """Everything a distillation depends on.
 
     Raises: ValueError if the numbers do not fit together.
     """
 
-    data: str  # folder with train-*.npz and val-*.npz
-    out: str
-    teacher: str = "face256"  # weights of 256 px
-    kimg: float | None = None  # thousand pictures to see in this call
-    seconds: float | None = None  # or how long to train
-    resume: bool = False  # go on from OUT's state
-    batch: int = 64  # pictures a step
-    lr: float = 0.002
     final_lr: float = 0.00005
-    hold: float = 0.3  # share of the run before the rate falls
-    warm_up: float = 0.02  # share of the run in which it rises
-    average_kimg: float = 8.0  # half-life of the average of weights
-    seed: int = 0
-    features: str | None = None  # file of the feature network, if the package is not installed
-    limit: int | None = None  # read so many faces only
-    every_s: float = 240.0  # between saved states and sheets
-
-    def __post_init__(self) -> None:
-        if (self.kimg is None) == (self.seconds is None):
-            raise ValueError("give one of --kimg and --seconds")
-        if self.batch < 2:
-            raise ValueError(f"batch is {self.batch}, must be 2 or more")
-        if not 0 < self.final_lr <= self.lr:
-            raise ValueError(f"final_lr is {self.final_lr}, must be above 0 and at most lr")
+    hold: float = 0.3
+    average_kimg: float = 8.0
+    teacher: str = "face256"  # weights of 256 px, for crops of the kind `face`
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make the configuration, show it, launch."""
-    options = _parser().parse_args(arguments)
-    is_dry = options.__dict__.pop("dry_run")
-    try:
-        config = DistilConfig(**vars(options))
-    except ValueError as error:
-        return complain(str(error))
-    print(json.dumps(asdict(config), indent=1), flush=True)
-    if is_dry:
-        return 0
-    try:
-        distil(config)
-    except (ShardError, StateError, WeightsError, FeatureWeightsError) as error:
-        return complain(str(error))
-    return 0
+    """Make the configuration, show it, distil. Returns: the exit status."""
+    return launch(
+        "python -m models.training.distil",
+        "Distil a trained StyleMapGAN into the small model for CPUs.",
+        DistilConfig,
+        distil,
+        arguments,
+    )
 
 
 def distil(config: DistilConfig) -> None:
-    """Run the whole distillation, on one device.
+    """Train the small model for one stretch.
 
-    Raises: ShardError, StateError, WeightsError if what it starts from cannot be used.
+    Raises: ShardError, StateError, WeightsError, FeatureWeightsError if what it starts from cannot
+    be used.
     """
-    run = _Run(config, join())
-    run.loop()
-    run.save()
+    weights = _teachers_weights(config.teacher)
+    run(config, lambda ground: Distillation(config, weights, ground))
 
 
 class Teacher:
@@ -151,7 +115,7 @@ def small_model_losses(
     # The blend has no truth but the teacher's word.
     edit = _difference(after_y, after)
     # The correction counts where the composite shows it.
-    shown = soften(F.max_pool2d(mask, _WIDENED_PX, 1, _WIDENED_PX // 2), _WIDENED_SOFTNESS_PX)
+    shown = widen_mask(mask)
     goal = after - torch.lerp(before, pasted, mask)
     correction = _difference(found * shown, goal * shown)
 
@@ -179,139 +143,90 @@ _WEIGHTS = {
 }
 
 
-class _Run:
-    """The parts of a distillation and where it stands."""
+class Distillation:
+    """The small model, its teacher, optimiser and average (a `loop.Learner`)."""
 
-    def __init__(self, config: DistilConfig, crew: Crew) -> None:
-        self._config, self._crew = config, crew
-        self._out = Path(config.out)
-        (self._out / "sheets").mkdir(parents=True, exist_ok=True)
-        self._dtype = torch.bfloat16 if crew.device.type == "cuda" else torch.float32
-        self._report = Report(self._out / "losses.csv", is_on=True)
+    def __init__(self, config: DistilConfig, weights: Weights, ground: Ground) -> None:
+        self.config = LITE
+        self._features, self._dtype, device = ground.features, ground.dtype, ground.crew.device
+        self._encoder, self._generator = LiteEncoder(LITE), LiteGenerator(LITE)
+        teacher_encoder, teacher_generator = build(weights)
+        for network in (self._encoder, self._generator, teacher_encoder, teacher_generator):
+            lay_channels_last(network.to(device))
+        self._teacher = Teacher(teacher_encoder, teacher_generator, self._dtype)
+        self.average = Average(self._encoder, self._generator)
+        self._optimiser = Optimiser([self._encoder, self._generator], config.lr, _BETAS)
+        self.optimisers = {"optimiser": self._optimiser}
+        # Where the small model's convolutions run in half precision, if the device is a GPU.
+        self._half = torch.autocast(device.type, self._dtype, enabled=device.type == "cuda")
 
-        # Data.
-        data = Path(config.data)
-        self._bank = FaceBank(data, "train-*.npz", crew.device, config.limit)
-        held_out = min(_HELD_OUT, config.limit or _HELD_OUT)
-        self._held_out = FaceBank(data, "val-*.npz", crew.device, held_out)
-        self._report.say(f"{len(self._bank)} faces, {len(self._held_out)} held out")
-
-        # Networks and optimiser.
-        teacher = [network.to(crew.device) for network in build(load_weights(config.teacher))]
-        self._features = FeatureDistance(config.features).to(crew.device, self._dtype)
-        torch.manual_seed(config.seed)
-        encoder = LiteEncoder(LITE).to(crew.device)
-        generator = LiteGenerator(LITE).to(crew.device)
-        for network in (*teacher, self._features, encoder, generator):
-            lay_channels_last(network)
-        self._teacher = Teacher(*teacher, self._dtype)  # type: ignore[arg-type]
-        self._encoder, self._generator = encoder, generator
-        self._average = Average(encoder, generator)
-        self._optimiser = Optimiser([encoder, generator], config.lr, _BETAS)
-        self._seen = self._step = 0
-        if config.resume:
-            facts = load_state(self._out, self._kept(), {"optimiser": self._optimiser})
-            self._seen, self._step = facts["seen"], facts["step"]
-            self._report.say(f"resumed at {self._seen} pictures")
-
-    def loop(self) -> None:
-        """Learn until the wanted pictures or seconds are over."""
-        config, crew = self._config, self._crew
-        first_step, first_seen = self._step, self._seen
-        clock = Clock(config.seconds, config.every_s)
-        progress = 0.0
-        while progress < 1.0:
-            crew.seed(config.seed, self._step)
-            choice = random.Random(hash((config.seed, self._step)))  # noqa: S311 - no secret
-            faces, landmarks = augment(*self._bank.draw(config.batch), choice)
-            edits = make_composites(faces, landmarks, choice)
-            strength = _random_strengths(config.batch, crew.device)
-            edits = Composites(edits.paste, edits.mask * strength, edits.is_plain)
-            taught = self._teacher.follow(faces, edits.paste, edits.mask)
-            with torch.autocast(crew.device.type, self._dtype, enabled=crew.device.type == "cuda"):
-                losses = small_model_losses(
-                    self._encoder,
-                    self._generator,
-                    self._features,
-                    faces,
-                    edits,
-                    taught,
-                    self._dtype,
-                )
-            torch.stack([_WEIGHTS[name] * loss for name, loss in losses.items()]).sum().backward()
-            self._optimiser.step(
-                rate_at(progress, config.warm_up, config.lr, config.final_lr, config.hold)
+    def learn(
+        self, faces: Tensor, landmarks: Tensor, choice: random.Random, *, number: int, lr: float
+    ) -> dict[str, Tensor]:
+        """Learn from a batch and what the teacher makes of its edits; no step is special."""
+        edits = make_composites(faces, landmarks, choice)
+        strength = _random_strengths(len(faces), faces.device)
+        edits = Composites(edits.paste, edits.mask * strength, edits.is_plain)
+        taught = self._teacher.follow(faces, edits.paste, edits.mask)
+        with self._half:
+            losses = small_model_losses(
+                self._encoder, self._generator, self._features, faces, edits, taught, self._dtype
             )
-            done = self._step - first_step
-            self._step, self._seen = self._step + 1, self._seen + config.batch
-            half_life = min(1000 * config.average_kimg, max(1000.0, (self._seen - first_seen) / 4))
-            self._average.update(config.batch, half_life)
+        torch.stack([_WEIGHTS[name] * loss for name, loss in losses.items()]).sum().backward()
+        self._optimiser.step(lr)
+        return {name: loss.detach() for name, loss in losses.items()}
 
-            if config.kimg is not None:
-                progress = (self._seen - first_seen) / (1000 * config.kimg)
-            elif done % _LOOK_EVERY == 0:
-                progress = clock.progress()
-            if done == _FIRST_STEPS:
-                crew.wait()
-                self._report.started(self._seen)
-            elif self._step % _REPORT_EVERY == 0:
-                self._report.losses(self._seen, progress, losses)
-            if clock.is_time_to_save() and progress < 1.0:
-                self.save()
-
-    def save(self) -> None:
-        """Write state, weights and a sheet."""
-        facts = {"seen": self._seen, "step": self._step} | {"config": asdict(self._config)}
-        save_state(self._out, facts, self._kept(), {"optimiser": self._optimiser})
-        encoder, generator = self._average.encoder, self._average.generator
-        with self._half():
-            numbers = validate(
-                lambda x: generator(encoder(x)[0]), self._held_out, self._features, self._dtype
-            )
-        self._draw_sheet(self._out / "sheets" / f"{self._seen // 1000:06d}.png")
-        numbers["pictures_seen"] = float(self._seen)
-        arrays = [arrays_of(network) for network in (encoder, generator)]
-        save_weights(self._out, Card("weights", LITE, "face", "", "", numbers), *arrays)
-        self._report.say(" ".join(f"{name} {value:.4g}" for name, value in numbers.items()))
+    def reconstruct(self, faces: Tensor) -> Tensor:
+        """Encode and decode by the averaged networks."""
+        with self._half:
+            return self.average.generator(self.average.encoder(faces)[0])
 
     @torch.no_grad()
-    def _draw_sheet(self, path: Path) -> None:
+    def draw_sheet(self, path: Path, faces: FaceBank) -> None:
         """Faces, reconstructions; then pastes, and what the teacher and the small model make."""
-        encoder, generator = self._average.encoder, self._average.generator
-        faces, landmarks = self._held_out.at(slice(0, _SHEET_COLUMNS))
-        with self._half():
-            rows = [faces, generator(encoder(_lay(faces, self._dtype))[0])]
-        with torch.random.fork_rng(devices=[faces.device] if faces.is_cuda else []):
+        encoder, generator = self.average.encoder, self.average.generator
+        shown, landmarks = faces.at(slice(0, _SHEET_COLUMNS))
+        rows = [shown, self.reconstruct(_lay(shown, self._dtype))]
+        with torch.random.fork_rng(devices=[shown.device] if shown.is_cuda else []):
             torch.manual_seed(5)
-            for number in range(3):
-                edits = make_composites(faces, landmarks, random.Random(number))  # noqa: S311
+            for number in range(_SHEET_EDITS):
+                edits = make_composites(shown, landmarks, random.Random(number))  # noqa: S311
                 mask, paste = edits.mask, edits.paste
-                shown = soften(
-                    F.max_pool2d(mask, _WIDENED_PX, 1, _WIDENED_PX // 2), _WIDENED_SOFTNESS_PX
-                )
-                before, after, pasted = self._teacher.follow(faces, paste, mask)
-                base = torch.lerp(faces, paste, mask)
-                taught = base + shown * (after - torch.lerp(before, pasted, mask))
-                pair = tuple(_lay(p, self._dtype) for p in (faces, paste))
-                with self._half():
-                    seen = tuple(encoder(p) for p in pair)
-                    found = generator.correct(pair, seen, mask.to(self._dtype))  # type: ignore[arg-type]
-                rows += [base, taught, base + shown * found.float()]
+                wide = widen_mask(mask)
+                before, after, pasted = self._teacher.follow(shown, paste, mask)
+                base = torch.lerp(shown, paste, mask)
+                taught = base + wide * (after - torch.lerp(before, pasted, mask))
+                pair = _lay(shown, self._dtype), _lay(paste, self._dtype)
+                with self._half:
+                    features = encoder(pair[0]), encoder(pair[1])
+                    found = generator.correct(pair, features, mask.to(self._dtype))
+                rows += [base, taught, base + wide * found.float()]
         save_grid(path, rows)
 
-    def _half(self) -> torch.autocast:
-        """Where the small model's convolutions run in half precision, if the device is a GPU."""
-        device = self._crew.device.type
-        return torch.autocast(device, self._dtype, enabled=device == "cuda")
-
-    def _kept(self) -> dict[str, nn.Module]:
+    def kept(self) -> dict[str, nn.Module]:
         """What a state holds, by its names there."""
         return {
             "encoder": self._encoder,
             "generator": self._generator,
-            "average_encoder": self._average.encoder,
-            "average_generator": self._average.generator,
+            "average_encoder": self.average.encoder,
+            "average_generator": self.average.generator,
         }
+
+
+def _teachers_weights(name: str) -> Weights:
+    """The teacher's weights.
+
+    Raises: WeightsError if they cannot be read, or are no StyleMapGAN's for the shards' crops.
+    """
+    weights = load_weights(name)
+    config = weights.card.config
+    if not isinstance(config, NetworkConfig) or config.size != SIDE or weights.card.crop != "face":
+        raise WeightsError(
+            "weights-unfit",
+            f"{name} cannot teach: it is {config} for crops of the kind '{weights.card.crop}'.",
+            f"Give weights of a StyleMapGAN of {SIDE} px for crops of the kind 'face'.",
+        )
+    return weights
 
 
 def _difference(found: Tensor, goal: Tensor) -> Tensor:
@@ -323,21 +238,12 @@ def _difference(found: Tensor, goal: Tensor) -> Tensor:
 def _random_strengths(count: int, device: torch.device) -> Tensor:
     """Whole edits for the most part, the rest from 0 to 1; [count, 1, 1, 1]."""
     strength = torch.rand(count, 1, 1, 1, device=device)
-    return torch.where(torch.rand_like(strength) < 0.4, torch.ones_like(strength), strength)
+    is_whole = torch.rand_like(strength) < _WHOLE_SHARE
+    return torch.where(is_whole, torch.ones_like(strength), strength)
 
 
 def _lay(pictures: Tensor, dtype: torch.dtype) -> Tensor:
     return pictures.to(dtype, memory_format=torch.channels_last)
-
-
-def _parser() -> argparse.ArgumentParser:
-    """A flag for every field of the configuration."""
-    parser = argparse.ArgumentParser(
-        prog="python -m models.training.distil",
-        description="Distil a trained StyleMapGAN into the small model for CPUs.",
-    )
-    add_fields(parser, DistilConfig, positional=("data", "out"))
-    return parser
 
 
 if __name__ == "__main__":

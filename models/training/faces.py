@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models import mesh
-from models.training.shards import Faces, read_faces
+from models.training.shards import Faces, ShardError, read_faces
 
 _LARGE = 800  # faces of a collection beyond which it weighs no more in all
 _UPPER_LIP, _LOWER_LIP, _MOUTH_CORNERS = 13, 14, (61, 291)
@@ -28,13 +28,19 @@ class FaceBank:
     """Faces on a device.
 
     limit: read no more than so many.
-    Raises: ShardError as `read_faces`.
+    Raises: ShardError if the folder has none, or a shard is damaged.
     """
 
     def __init__(
         self, folder: Path, pattern: str, device: torch.device, limit: int | None = None
     ) -> None:
-        faces = read_faces(folder.glob(pattern), limit)
+        shards = list(folder.glob(pattern))
+        if not shards:
+            raise ShardError(
+                f"{folder} has no faces: no file in it is called {pattern}. Make them by `python "
+                "-m models.training.prepare PHOTOS OUT`, and give OUT."
+            )
+        faces = read_faces(shards, limit)
         self.pictures = torch.from_numpy(faces.pictures).permute(0, 3, 1, 2).to(device)
         self.landmarks = torch.from_numpy(faces.landmarks).to(device)
         self._cumulated = torch.from_numpy(np.cumsum(sampling_weights(faces))).to(device).float()

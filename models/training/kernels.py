@@ -12,6 +12,11 @@ step is the same each time it is run.
 All but `modulate`, which the critic does without, have second derivatives, for its regularisation.
 """
 
+# Triton's kernels take pointers and compile-time numbers that have no Python type, and its own
+# annotations call those numbers constexpr; torch's stubs want autograd functions of any arguments.
+# pyright: reportMissingParameterType=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportReturnType=false, reportIncompatibleMethodOverride=false
+
 from __future__ import annotations
 
 import inspect
@@ -35,7 +40,7 @@ _GAIN, _SLOPE, _HALF = tl.constexpr(SQRT2), tl.constexpr(SLOPE), tl.constexpr(1 
 _SIZES = ("count", "places", "high", "wide", "new_high", "new_wide", "gain")
 
 
-def _kernel(function: Callable[..., None]) -> Any:  # noqa: ANN401 - Triton's types say nothing
+def _kernel(function: Callable[..., None]) -> Any:  # Triton's types say nothing
     sizes = [name for name in inspect.signature(function).parameters if name in _SIZES]
     return triton.jit(function, do_not_specialize=sizes)
 

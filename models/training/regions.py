@@ -29,7 +29,8 @@ class RegionForm(NamedTuple):
 
 
 def _with_brow(eye: tuple[int, ...], brow: tuple[int, ...]) -> tuple[int, ...]:
-    return eye + brow[::-1]
+    """The eye's lower lid from outer to inner corner, back along the brow's upper edge."""
+    return eye[: len(eye) // 2 + 1] + brow[len(brow) // 2 - 1 :: -1]
 
 
 REGIONS: dict[str, RegionForm] = {
@@ -51,6 +52,7 @@ REGIONS: dict[str, RegionForm] = {
 }
 
 _SOFTNESS_PX = (1.5, 7.0)
+_WIDER_PX, _WIDER_SOFTNESS_PX = 9, 4.0
 
 
 def random_masks(landmarks: Tensor, choice: random.Random) -> Tensor:
@@ -101,6 +103,14 @@ def fill_polygons(points: Tensor, side: int) -> Tensor:
     return odd.to(points.dtype)
 
 
+def widen_mask(mask: Tensor) -> Tensor:
+    """Where the composite shows an edit's correction: a little wider and softer than its mask.
+
+    Shapes: [B, 1, H, W], 0..1.
+    """
+    return soften(F.max_pool2d(mask, _WIDER_PX, 1, _WIDER_PX // 2), _WIDER_SOFTNESS_PX)
+
+
 def soften(mask: Tensor, sigma_px: float) -> Tensor:
     """Gaussian blur of masks [B, 1, H, W]; their edge is repeated beyond the border."""
     reach = max(1, round(3 * sigma_px))
@@ -117,7 +127,7 @@ def _grown(contour: Tensor, growth: Tensor | float) -> Tensor:
 
 
 def _random_boxes(count: int, device: torch.device) -> Tensor:
-    """[count, 4, 2]: a seventh to a half of the crop wide and high, in its middle."""
+    """[count, 4, 2]: 15 to 50 % of the crop wide and high, about its middle."""
     corner = (torch.rand(count, 2, device=device) * 0.5 + 0.1) * SIDE
     far = corner + (torch.rand(count, 2, device=device) * 0.35 + 0.15) * SIDE
     (x0, y0), (x1, y1) = corner.unbind(1), far.unbind(1)

@@ -37,7 +37,7 @@ def draw_sheet(
             own, paste = (generator.resize(encoder(lay(p))) for p in (faces, composites.paste))
             edited = blend_maps(own, paste, composites.mask)
             rows += [composites.paste, generator.synthesise(edited)]
-        z = torch.randn(_COLUMNS, STYLE_CHANNELS, device=faces.device)
+        z = torch.randn(len(faces), STYLE_CHANNELS, device=faces.device)
         rows.append(generator(generator.stylemap_from_noise(z).to(dtype)))
     save_grid(path, rows)
 
