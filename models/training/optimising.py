@@ -72,6 +72,7 @@ class Average(Generic[_First, _Second]):
         self._average: list[Tensor] = [p for n in averages for p in n.parameters()]
         self._current: list[Tensor] = [p for n in networks for p in n.parameters()]
 
+    @torch.no_grad()
     def update(self, pictures: int, half_life: float) -> None:
         """Move toward the current weights.
 
