@@ -140,15 +140,21 @@ def test_whole_program_styles_the_webcam_start_after_start(programs, run, wait_f
 
 
 @pytest.fixture
-def loopback_webcam():
-    """The webcam as other programs make theirs: with exclusive_caps=1 it is an output until fed."""
+def loopback_webcam(wait_for):
+    """The webcam as other programs make theirs: with exclusive_caps=1 it is an output until fed.
+
+    The module stays in use for a moment after the last program that had it open was killed.
+    """
+
+    def succeeds(*command: str) -> bool:
+        return subprocess.run(command, check=False).returncode == 0
+
     module = "/run/testbed/modules/v4l2loopback.ko"
     labels = 'card_label="Test Webcam,vcam"'
-    subprocess.run(["tb", "rmmod", "v4l2loopback"], check=True)
-    parameters = f"video_nr=0,10 exclusive_caps=1,1 {labels}"
-    subprocess.run(["tb", "insmod", module, parameters], check=True)
+    wait_for(lambda: succeeds("tb", "rmmod", "v4l2loopback"), PATIENCE_S)
+    assert succeeds("tb", "insmod", module, f"video_nr=0,10 exclusive_caps=1,1 {labels}")
     yield
-    subprocess.run(["cam", "reload"], check=True)
+    wait_for(lambda: succeeds("cam", "reload"), PATIENCE_S)
 
 
 def test_whole_program_waits_for_a_virtual_webcam_to_be_fed(
