@@ -30,7 +30,7 @@ from vcam.capture.fit import Fit
 from vcam.config.changes import apply_changes, read_assignment
 from vcam.config.library import ReferenceLibrary
 from vcam.config.settings import Settings
-from vcam.engine import parts as rooms
+from vcam.engine import rooms
 from vcam.engine.live import run_live
 from vcam.engine.parts import FaceEditor, Parts, Tracker
 from vcam.engine.protocol import Event

@@ -1,6 +1,6 @@
-"""The parts that the loops are given, as they see them; tests give their own.
+"""The parts that the loops are given, as they see them.
 
-`load_editor` and `load_tracker` bring in the heavy rooms, each when it is first called.
+`vcam.engine.rooms` has the real ones; tests give their own.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from models.crop import CropKind
-from vcam.capture import Source, open_source
+from vcam.capture import Source
 from vcam.edit.runtime import Runtime
 from vcam.frame import FaceShape, Frame, LayerStyle, Pixels, TrackedFace
 
@@ -69,27 +69,3 @@ class Parts:
     tracker: Callable[[CropKind], Tracker]
     """(crop kind)"""
     shape_face: Callable[[TrackedFace, Sequence[LayerStyle]], FaceShape]
-
-
-def load_editor(model: str, device: str) -> FaceEditor:
-    """The real editor, as vcam.engine.choosing finds it; loads torch or OpenVINO."""
-    from vcam.engine import choosing
-
-    return choosing.load_editor(model, device)
-
-
-def load_tracker(crop_kind: CropKind) -> Tracker:
-    """The real tracker; loads MediaPipe."""
-    from vcam.regions import FaceTracker
-
-    return FaceTracker(crop_kind)
-
-
-def shape_face(face: TrackedFace, layers: Sequence[LayerStyle]) -> FaceShape:
-    """The real masks and warps."""
-    from vcam.regions import shape_face
-
-    return shape_face(face, layers)
-
-
-REAL = Parts(open_source, load_editor, load_tracker, shape_face)

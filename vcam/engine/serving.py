@@ -11,9 +11,10 @@ from vcam.config.settings import parse
 from vcam.engine.live import run_live
 from vcam.engine.lockstep import run_lockstep
 from vcam.engine.mode import runs_in_lockstep
-from vcam.engine.parts import REAL, Parts
+from vcam.engine.parts import Parts
 from vcam.engine.process import Heartbeat
 from vcam.engine.protocol import Event
+from vcam.engine.rooms import REAL
 from vcam.engine.shared import Shared, Troubles
 from vcam.engine.styling import Stylist
 from vcam.errors import ReferencePictureError

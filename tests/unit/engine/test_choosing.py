@@ -18,9 +18,9 @@ from vcam.errors import EditError
 
 PARTS = """
 import sys
-from vcam.engine import parts, serving, live, lockstep
-editor = parts.load_editor("tiny", "auto")
-tracker = parts.load_tracker(editor.crop_kind)
+from vcam.engine import rooms, serving, live, lockstep
+editor = rooms.load_editor("tiny", "auto")
+tracker = rooms.load_tracker(editor.crop_kind)
 import numpy as np
 from vcam.config.library import ReferenceLibrary
 from vcam.engine.styling import load_reference
@@ -32,7 +32,7 @@ face = tracker.track(frame)
 for mode, detail in (("follow", 1.0), ("follow", 0.5), ("replace", 1.0)):
     layers = (LayerStyle(("face",), second, 1.0, mode, 0.0, detail),)
     out = frame.pixels.copy()
-    editor.edit(frame, face, parts.shape_face(face, layers), layers, out)
+    editor.edit(frame, face, rooms.shape_face(face, layers), layers, out)
     assert (out != frame.pixels).any()
 print(editor.model_name, editor.runtime.name, "torch" in sys.modules)
 """
