@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Mapping
 from functools import wraps
 from itertools import pairwise
-from typing import Literal, ParamSpec, cast
+from typing import Literal, ParamSpec, TypeVar, cast
 
 import numpy as np
 import torch
@@ -26,9 +26,10 @@ from torch.nn import functional as F
 from models.config import STYLE_CHANNELS, NetworkConfig
 from models.weights import Weights, WeightsError
 
-__all__ = ["Discriminator", "Encoder", "Generator", "NetworkConfig", "build", "fill"]
+__all__ = ["Discriminator", "Encoder", "Generator", "NetworkConfig", "build", "filled"]
 
 _P = ParamSpec("_P")
+_Network = TypeVar("_Network", bound=nn.Module)
 
 Resample = Literal["keep", "double", "halve"]
 """What a convolution does to the sides of its input."""
@@ -478,17 +479,17 @@ def build(weights: Weights) -> tuple[Encoder, Generator]:
     config = weights.card.config
     if not isinstance(config, NetworkConfig):
         raise TypeError(f"{weights.card.name} is no StyleMapGAN network")
-    encoder, generator = Encoder(config), Generator(config)
-    fill(encoder, weights.encoder, weights.card.name)
-    fill(generator, weights.generator, weights.card.name)
-    return encoder.eval().requires_grad_(requires_grad=False), generator.eval().requires_grad_(
-        requires_grad=False
+    name = weights.card.name
+    return (
+        filled(Encoder(config), weights.encoder, name),
+        filled(Generator(config), weights.generator, name),
     )
 
 
-def fill(network: nn.Module, arrays: Mapping[str, NDArray[np.generic]], name: str) -> None:
-    """Copy arrays into the parameters of the same names; every name and shape must agree.
+def filled(network: _Network, arrays: Mapping[str, NDArray[np.generic]], name: str) -> _Network:
+    """The network, for inference, with arrays copied into its parameters of the same names.
 
+    Every name and shape must agree.
     Raises: WeightsError (weights-damaged) of weights called `name` if they do not.
     """
     expected = {key: tuple(value.shape) for key, value in network.named_parameters()}
@@ -504,3 +505,4 @@ def fill(network: nn.Module, arrays: Mapping[str, NDArray[np.generic]], name: st
     with torch.no_grad():
         for key, parameter in network.named_parameters():
             parameter.copy_(torch.tensor(arrays[key]))
+    return network.eval().requires_grad_(requires_grad=False)

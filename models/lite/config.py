@@ -41,4 +41,5 @@ class LiteConfig:
 
 
 LITE = LiteConfig(encoder=(48, 80, 128), decoder=(160, 96, 48, 24), maps=(STYLE_CHANNELS, 48, 32))
-"""`face256-lite`; `dense128-l` of the study that chose it (docs/performance.md)."""
+"""What `face256-lite` is distilled as; `dense128-l` of the study that chose it
+(docs/performance.md)."""

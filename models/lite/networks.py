@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from models.blend import blend_maps, mask_at
 from models.config import STYLE_CHANNELS
 from models.lite.config import STYLEMAP_SIZE, LiteConfig
-from models.networks import fill
+from models.networks import filled
 from models.weights import Weights
 
 __all__ = ["LiteConfig", "LiteEncoder", "LiteGenerator", "build_lite"]
@@ -226,9 +226,7 @@ class LiteGenerator(nn.Module):
 
         Shapes: own, paste [B, 64, 16, 16]; mask [B, 1, 256, 256] with strength in it.
         """
-        count = len(own)
-        maps = self.resizer(torch.cat((own, paste)))  # both at once
-        mine, theirs = [m[:count] for m in maps], [m[count:] for m in maps]
+        mine, theirs = self._maps_of_both(own, paste)
         levels = zip(
             [own, *mine],
             blend_maps([own, *mine], [paste, *theirs], mask),
@@ -236,7 +234,7 @@ class LiteGenerator(nn.Module):
             strict=True,
         )
         stylemap, *maps = [torch.cat(level) for level in levels]
-        before, after, pasted = self.decoder(stylemap, maps).split(count)
+        before, after, pasted = self.decoder(stylemap, maps).split(len(own))
         return before, after, pasted
 
     def correct(
@@ -250,10 +248,14 @@ class LiteGenerator(nn.Module):
         if self.corrector is None:
             before, after, pasted = self.follow(features[0][0], features[1][0], mask)
             return after - torch.lerp(before, pasted, mask)
-        count = len(mask)
-        maps = self.resizer(torch.cat((features[0][0], features[1][0])))
-        mine, theirs = [m[:count] for m in maps], [m[count:] for m in maps]
-        return self.corrector(pair, features, (mine, theirs), mask)
+        maps = self._maps_of_both(features[0][0], features[1][0])
+        return self.corrector(pair, features, maps, mask)
+
+    def _maps_of_both(self, own: Tensor, paste: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Modulation maps of both stylemaps, made as one batch."""
+        count = len(own)
+        maps = self.resizer(torch.cat((own, paste)))
+        return [m[:count] for m in maps], [m[count:] for m in maps]
 
 
 # --- Stored weights ------------------------------------------------------------------------------
@@ -268,10 +270,8 @@ def build_lite(weights: Weights) -> tuple[LiteEncoder, LiteGenerator]:
     config = weights.card.config
     if not isinstance(config, LiteConfig):
         raise TypeError(f"{weights.card.name} is no small model")
-    encoder, generator = LiteEncoder(config), LiteGenerator(config)
-    fill(encoder, weights.encoder, weights.card.name)
-    fill(generator, weights.generator, weights.card.name)
+    name = weights.card.name
     return (
-        encoder.eval().requires_grad_(requires_grad=False),
-        generator.eval().requires_grad_(requires_grad=False),
+        filled(LiteEncoder(config), weights.encoder, name),
+        filled(LiteGenerator(config), weights.generator, name),
     )

@@ -1,6 +1,6 @@
 """The small model's inference form, on OpenVINO: arrays in, arrays out, without torch.
 
-Its two graphs are written down here, from the stored arrays, with OpenVINO's own operations: no
+Its graphs are written down here, from the stored arrays, with OpenVINO's own operations: no
 file between, no exchange format. They compute what `models.lite.networks` does; what is constant is
 folded, and both pictures go through encoder and resizer as one batch. Compiling takes a tenth of a
 second, so nothing is kept on the disk. OpenVINO is kept from phoning home: `_openvino` says how.
@@ -186,13 +186,16 @@ class _Graph:
         weight, bias = self.array(f"{name}.weight"), self.array(f"{name}.bias") + np.float32(more)
         pad = [weight.shape[-1] // 2] * 2
         x = self.ops.convolution(x, self.constant(weight), [stride] * 2, pad, pad, [1, 1])
-        return self.ops.add(x, self.constant(bias.reshape(1, -1, 1, 1)))
+        return self.add(x, self.constant(bias.reshape(1, -1, 1, 1)))
 
     def relu(self, x: _Node) -> _Node:
         return self.ops.relu(x)
 
     def add(self, a: _Node, b: _Node) -> _Node:
         return self.ops.add(a, b)
+
+    def lerp(self, a: _Node, b: _Node, weight: _Node) -> _Node:
+        return self.add(a, self.ops.multiply(weight, self.ops.subtract(b, a)))
 
     def cat(self, *parts: _Node, axis: int = 1) -> _Node:
         return self.ops.concat(list(parts), axis)
@@ -246,7 +249,7 @@ def _modulated(graph: _Graph, x: _Node, style: _Node, name: str, *, doubles: boo
     """Scale, shift, convolve: `Modulated`; the 1 of 1 + gamma is in gamma's bias."""
     scale = graph.conv(style, f"{name}.gamma", more=1.0)
     shift = graph.conv(style, f"{name}.beta")
-    x = graph.ops.add(graph.ops.multiply(x, scale), shift)
+    x = graph.add(graph.ops.multiply(x, scale), shift)
     x = graph.relu(graph.conv(x, f"{name}.conv"))
     return graph.shuffle(x) if doubles else x
 
@@ -261,9 +264,7 @@ def _pictures(graph: _Graph, pair: _Node, mask: _Node) -> _Node:
     levels: list[_Node] = []
     for level in (stylemaps, *_maps(graph, stylemaps)):
         own, paste = graph.halves(level)
-        weight = graph.mask_at(mask, own.get_shape()[-1])
-        difference = graph.ops.subtract(paste, own)
-        blend = graph.add(own, graph.ops.multiply(weight, difference))
+        blend = graph.lerp(own, paste, graph.mask_at(mask, own.get_shape()[-1]))
         levels.append(graph.cat(own, blend, paste, axis=0))
     name = "generator.decoder"
     x = graph.conv(levels[0], f"{name}.enter")
@@ -277,10 +278,9 @@ def _pictures(graph: _Graph, pair: _Node, mask: _Node) -> _Node:
 
 def _correction_of_pictures(graph: _Graph, pair: _Node, mask: _Node) -> _Node:
     """Frame and paste to the correction by its definition, y1 - lerp(y0, yp, t m)."""
-    ops = graph.ops
-    before, after, paste = ops.split(_pictures(graph, pair, mask), 0, 3).outputs()
-    plain = ops.add(before, ops.multiply(mask, ops.subtract(paste, before)))
-    return ops.subtract(after, plain)
+    pictures = _pictures(graph, pair, mask)
+    before, after, paste = graph.ops.split(pictures, 0, 3).outputs()
+    return graph.ops.subtract(after, graph.lerp(before, paste, mask))
 
 
 def _correction(graph: _Graph, pair: _Node, mask: _Node) -> _Node:
