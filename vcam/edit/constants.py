@@ -21,6 +21,3 @@ SOFTNESS_PX = 4.0
 
 BORDER_PX = 8.0
 """Over so many pixels it falls to 0 at the crop's border."""
-
-KEPT_REFERENCES = 16
-"""So many prepared references are kept."""

@@ -31,8 +31,9 @@ from vcam.edit.geometry import (
     reference_step_px,
     supersampled,
 )
+from vcam.edit.kept import KeptReferences
 from vcam.edit.palette import Palettes
-from vcam.edit.references import PreparedReferences
+from vcam.edit.references import KEPT_REFERENCES, PreparedReference
 from vcam.edit.replace import ReplaceEdit
 from vcam.edit.runtime import Runtime
 from vcam.edit.sampling import Grids, grid_of
@@ -88,7 +89,10 @@ class Editor:
             self._replace = ReplaceEdit(network, wide_mask, capture)
             if choice.device.type == "cuda":
                 self._follow.warm_up(side, choice.device)
-            self._references = PreparedReferences(network, self.crop_kind, side)
+            prepare = partial(
+                PreparedReference, network=network, crop_kind=self.crop_kind, side=side
+            )
+            self._references = KeptReferences(prepare, KEPT_REFERENCES)
         self._upload, self._download = Upload(choice.device), Download(choice.device)
 
     def edit(

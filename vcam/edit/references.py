@@ -1,4 +1,4 @@
-"""References made ready for the device, each at its first use."""
+"""A reference made ready for the device."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from torch import Tensor
 
 from models.crop import CropKind, crop_matrix, invert_affine
 from models.inference import EditNetwork
-from vcam.edit.constants import KEPT_REFERENCES
 from vcam.edit.geometry import supersampled
 from vcam.edit.palette import to_log
 from vcam.edit.sampling import MipPicture, crop_of
 from vcam.frame import Reference
 
+KEPT_REFERENCES = 16
+
 
 class PreparedReference:
-    """One reference: its picture in log colours, and its modulation maps once they are needed."""
+    """One reference: its picture in log colours, and its modulation maps once they are needed.
+
+    side: of the crop that the network sees.
+    """
 
     def __init__(
         self, reference: Reference, network: EditNetwork, crop_kind: CropKind, side: int
@@ -35,24 +39,3 @@ class PreparedReference:
             crop = crop_of(self._picture, supersampled(invert_affine(to_crop)), self._side)
             self._maps = self._network.resize(self._network.encode(crop * 2.0 - 1.0))
         return self._maps
-
-
-class PreparedReferences:
-    """Those last used.
-
-    side: of the crop that the network sees.
-    """
-
-    def __init__(self, network: EditNetwork, crop_kind: CropKind, side: int) -> None:
-        self._network, self._side = network, side
-        self._crop_kind: CropKind = crop_kind
-        self._kept: dict[Reference, PreparedReference] = {}
-
-    def __getitem__(self, reference: Reference) -> PreparedReference:
-        prepared = self._kept.get(reference)
-        if prepared is None:
-            if len(self._kept) == KEPT_REFERENCES:
-                del self._kept[next(iter(self._kept))]  # the oldest
-            prepared = PreparedReference(reference, self._network, self._crop_kind, self._side)
-            self._kept[reference] = prepared
-        return prepared

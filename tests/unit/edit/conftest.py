@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from models.crop import matrix_from_similarity, transform_points
 from vcam.frame import (
@@ -34,6 +36,10 @@ class Scene:
         self.face = TrackedFace(1, np.zeros((478, 2), np.float32), self.to_crop)
         self.skin = _disc(90)
 
+    def place(self, x: float, y: float, side_px: float, angle: float) -> None:
+        """Put the face elsewhere: its crop `side_px` frame pixels wide, around (x, y)."""
+        self.to_crop[:] = matrix_from_similarity([np.log(CROP_SIZE / side_px), angle, x, y])
+
     def shape(self, *masks: np.ndarray) -> FaceShape:
         """Geometry with one layer for each mask; every warp is the identity on the crop."""
         line = (np.arange(32, dtype=np.float32) + 0.5) * (CROP_SIZE / 32) - 0.5
@@ -61,6 +67,27 @@ class Scene:
 def _disc(radius_px: float, softness_px: float = 8.0) -> np.ndarray:
     y, x = np.mgrid[:CROP_SIZE, :CROP_SIZE] - (CROP_SIZE - 1) / 2
     return np.clip((radius_px - np.hypot(x, y)) / softness_px, 0, 1).astype(np.float32)
+
+
+def scenes() -> SearchStrategy[Scene]:
+    """Scenes whose face is anywhere, of any size and angle, the edges of the frame included."""
+
+    def placed(x: float, y: float, side_px: float, angle: float) -> Scene:
+        scene = Scene()
+        scene.place(x, y, side_px, angle)
+        return scene
+
+    return st.builds(
+        placed, st.floats(-60, 380), st.floats(-60, 300), st.floats(30, 600), st.floats(-3, 3)
+    )
+
+
+def beyond_reach(scene: Scene, radius_px: int) -> np.ndarray:
+    """The frame's pixels that no edit under a disc of this radius may touch, [H, W].
+
+    The correction's mask is grown by 4 px and softened over 12.
+    """
+    return scene.weight(_disc(radius_px + 24, 1)) == 0
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.crop import matrix_from_similarity
-from tests.unit.edit.conftest import Scene, layer
+from tests.unit.edit.conftest import Scene, beyond_reach, layer, scenes
 from vcam.edit import Editor, editor
 from vcam.errors import EditError
 from vcam.frame import CROP_SIZE
@@ -68,36 +67,19 @@ def run(echo: Editor, scene: Scene, layers: list, *masks: np.ndarray) -> np.ndar
 
 
 @settings(deadline=None, max_examples=12)
-@given(
-    x=st.floats(-60, 380),
-    y=st.floats(-60, 300),
-    side=st.floats(30, 600),
-    angle=st.floats(-3, 3),
-    radius=st.integers(1, 110),
-    mode=st.sampled_from(["follow", "replace"]),
-)
+@given(scene=scenes(), radius=st.integers(1, 110), mode=st.sampled_from(["follow", "replace"]))
 def test_pixels_off_the_mask_stay_the_frames_own(
-    echo: Editor, x: float, y: float, side: float, angle: float, radius: int, mode: str
+    echo: Editor, scene: Scene, radius: int, mode: str
 ) -> None:
     """Wherever the face is, however large: outside the grown mask not one bit changes."""
-    scene = Scene()
-    scene.to_crop[:] = editor_matrix(side, angle, x, y)
-    mask = disc_of(radius)
-    out = run(echo, scene, [layer(flat(250, 10, 10), mode=mode)], mask)
-    reach = disc_of(radius + 24)  # the correction's mask is grown by 4 px and softened over 12
-    untouched = scene.weight(reach) == 0
-    assert not scene.changed(out)[untouched].any()
+    out = run(echo, scene, [layer(flat(250, 10, 10), mode=mode)], disc_of(radius))
+    assert not scene.changed(out)[beyond_reach(scene, radius)].any()
 
 
 def disc_of(radius: int) -> np.ndarray:
     """A hard disc in the crop's middle."""
     y, x = np.mgrid[:CROP_SIZE, :CROP_SIZE] - (CROP_SIZE - 1) / 2
     return (np.hypot(x, y) < radius).astype(np.float32)
-
-
-def editor_matrix(side: float, angle: float, x: float, y: float) -> np.ndarray:
-    """A crop of `side` frame pixels around (x, y)."""
-    return matrix_from_similarity([np.log(CROP_SIZE / side), angle, x, y])
 
 
 def test_full_detail_gives_the_reference_itself(

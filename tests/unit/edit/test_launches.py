@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.unit.edit.conftest import Scene, layer
-from tests.unit.edit.test_editor import EchoNetwork, disc_of, editor_matrix, run
+from tests.unit.edit.test_editor import EchoNetwork, disc_of, run
 from vcam.edit import Editor, editor
 
 
@@ -102,7 +102,7 @@ def test_the_graph_gets_the_same_shapes_for_every_frame(captures: Captures) -> N
     made = Editor("face256", "cpu")
     for side_px, size in ((60, 300), (180, 256), (700, 900)):
         scene = Scene()
-        scene.to_crop[:] = editor_matrix(side_px, 0.2, 150, 120)
+        scene.place(150, 120, side_px, 0.2)
         run(made, scene, [layer(textured(size), strength=side_px / 1000)], disc_of(60))
     assert len(captures.given) == 3
     assert captures.given[0] == captures.given[1] == captures.given[2]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import cv2
 import psutil
@@ -16,10 +17,11 @@ from models.crop import CropKind
 from models.lite.runtime import LiteNetwork, RuntimeMissingError
 from models.weights import WeightsError, load_weights
 from vcam.edit.geometry import layer_runs, reference_step_px
+from vcam.edit.kept import KeptReferences
 from vcam.edit.lite.composite import Composite
 from vcam.edit.lite.follow import FollowEdit, FollowLayer
 from vcam.edit.lite.network_input import NetworkInput
-from vcam.edit.lite.references import PreparedReferences
+from vcam.edit.lite.references import KEPT_REFERENCES, PreparedReference
 from vcam.edit.lite.replace import ReplaceEdit
 from vcam.edit.lite.scratch import Scratch
 from vcam.edit.runtime import Runtime
@@ -62,7 +64,8 @@ class LiteEditor:
         shown, composite = NetworkInput(network), Composite(scratch)
         self._follow = FollowEdit(shown, composite, scratch)
         self._replace = ReplaceEdit(shown, composite, scratch)
-        self._references = PreparedReferences(self.crop_kind)
+        prepare = partial(PreparedReference, crop_kind=self.crop_kind)
+        self._references = KeptReferences(prepare, KEPT_REFERENCES)
 
     def edit(
         self,

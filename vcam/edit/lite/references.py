@@ -1,4 +1,4 @@
-"""References made ready for reading, each part at its first use."""
+"""A reference made ready for reading, each part at its first use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vcam.edit.lite.sampling import crop_of
 from vcam.edit.lite.scratch import Floats
 from vcam.frame import CROP_SIZE, Pixels, Reference
 
-_KEPT = 8  # as many as there can be layers; a level of one is at most 12 MB
+KEPT_REFERENCES = 8  # as many as there can be layers; a level of one is at most 12 MB
 
 
 class PreparedReference:
@@ -54,19 +54,3 @@ class PreparedReference:
             in_planes(crop, np.empty(planes.shape, np.uint8), planes)
             self._planes = planes
         return self._planes
-
-
-class PreparedReferences:
-    """Those last used."""
-
-    def __init__(self, crop_kind: CropKind) -> None:
-        self._crop_kind: CropKind = crop_kind
-        self._kept: dict[Reference, PreparedReference] = {}
-
-    def __getitem__(self, reference: Reference) -> PreparedReference:
-        prepared = self._kept.get(reference)
-        if prepared is None:
-            if len(self._kept) == _KEPT:
-                del self._kept[next(iter(self._kept))]  # the oldest
-            prepared = self._kept[reference] = PreparedReference(reference, self._crop_kind)
-        return prepared

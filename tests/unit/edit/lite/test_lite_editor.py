@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from models.crop import matrix_from_similarity
 from models.lite.runtime import RuntimeMissingError
-from tests.unit.edit.conftest import Scene, layer
+from tests.unit.edit.conftest import Scene, beyond_reach, layer, scenes
 from vcam.edit import Editor, editor
 from vcam.edit.lite import LiteEditor
 from vcam.edit.lite import editor as lite_editor
@@ -148,23 +148,13 @@ def test_it_gives_what_the_editor_with_torch_gives(
 
 
 @settings(deadline=None, max_examples=25)
-@given(
-    x=st.floats(-60, 380),
-    y=st.floats(-60, 300),
-    side=st.floats(30, 600),
-    angle=st.floats(-3, 3),
-    radius=st.integers(1, 110),
-    mode=st.sampled_from(["follow", "replace"]),
-)
+@given(scene=scenes(), radius=st.integers(1, 110), mode=st.sampled_from(["follow", "replace"]))
 def test_pixels_off_the_mask_stay_the_frames_own(
-    lite: LiteEditor, x: float, y: float, side: float, angle: float, radius: int, mode: str
+    lite: LiteEditor, scene: Scene, radius: int, mode: str
 ) -> None:
     """Wherever the face is, however large: outside the grown mask not one bit changes."""
-    scene = Scene()
-    scene.to_crop[:] = matrix_from_similarity([np.log(CROP_SIZE / side), angle, x, y])
     out = run(lite, scene, [layer(reference(), mode=mode)], [disc(radius, 1)])
-    reach = disc(radius + 24, 1)  # the correction's mask is grown by 4 px and softened over 12
-    assert not scene.changed(out)[scene.weight(reach) == 0].any()
+    assert not scene.changed(out)[beyond_reach(scene, radius)].any()
 
 
 def test_the_correction_costs_one_pass(lite: LiteEditor, scene: Scene) -> None:
