@@ -68,6 +68,7 @@ class Composite:
         height, width = shape[:2]
         planes = self._scratch("change in planes", 3, CROP_SIZE, CROP_SIZE)
         np.multiply(correction, self._wide_steps, out=planes)
+        cv2.patchNaNs(planes.reshape(-1, CROP_SIZE), 0.0)  # else 0 times none blackens the box
         both = self._scratch("change and mask", CROP_SIZE, CROP_SIZE, 4)
         cv2.merge([*planes, mask], dst=both)
         read = self._scratch("change and mask read", height, width, 4)

@@ -157,6 +157,22 @@ def test_pixels_off_the_mask_stay_the_frames_own(
     assert not scene.changed(out)[beyond_reach(scene, radius)].any()
 
 
+@pytest.mark.parametrize("mode", ["follow", "replace"])
+def test_a_network_without_an_answer_blackens_nothing(
+    mode: str, lite: LiteEditor, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pictures that are no numbers leave the plain paste, or nothing, and no pixel off the mask."""
+    none = np.full_like(PAINTED, np.nan)
+    monkeypatch.setattr(FixedLiteNetwork, "follow", lambda *_: none)
+    monkeypatch.setattr(FixedLiteNetwork, "correct", lambda *_: none[:1])
+    out = run(lite, scene, [layer(reference(), mode=mode)], [disc(60, 1)])
+    assert not scene.changed(out)[beyond_reach(scene, 60)].any()
+    if mode == "replace":
+        assert np.array_equal(out, scene.frame.pixels)
+    else:
+        assert out[120, 160].any()
+
+
 def test_the_correction_costs_one_pass(lite: LiteEditor, scene: Scene) -> None:
     """At full detail, as by default, all layers together take the small model's short way."""
     FixedLiteNetwork.calls = ()
