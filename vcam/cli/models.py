@@ -7,13 +7,13 @@ daemon.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from models.config import NetworkConfig
 from models.weights import Card
+from vcam.cli.answer import answer
 from vcam.client import Client
 from vcam.config.folders import config_folder, state_folder
 from vcam.config.models import RESERVED, ModelLibrary
@@ -25,9 +25,10 @@ Record = dict[str, Any]
 
 
 class _Choice(NamedTuple):
-    """Which model is in use. running: the daemon that was asked, None if the settings file was.
+    """Which model is in use.
 
     now: a name; `auto` if vcam chooses when it starts.
+    running: the daemon that was asked; None if the settings file was.
     """
 
     now: str
@@ -59,7 +60,7 @@ def _list(library: ModelLibrary, arguments: argparse.Namespace) -> int:
         lines.append("vcam chooses one of them when it starts (auto).")
     elif chosen not in library.names():
         lines.append(f"The model in use, {chosen!r}, is not here; choose one: vcam models use NAME")
-    _print(arguments, records, lines)
+    answer(arguments, records, lines)
     return 0
 
 
@@ -73,9 +74,12 @@ def _import(library: ModelLibrary, arguments: argparse.Namespace) -> int:
     jobs = Jobs(state_folder() / "engine.log")
     card, advice = import_checkpoint(library, jobs, path, arguments.name)
     record = {**_record(library, card.name, _choice().now), "advice": advice}
-    lines = [f"{card.name}: {_network(card)}, {_megabytes(card)}.", f"Licence: {card.licence}"]
+    lines = [
+        f"{card.name}: {_network(card)}, {_megabytes(card.bytes)}.",
+        f"Licence: {card.licence}",
+    ]
     lines += [f"Note: {advice}"] if advice else []
-    _print(arguments, record, [*lines, f"Use it with `vcam models use {card.name}`."])
+    answer(arguments, record, [*lines, f"Use it with `vcam models use {card.name}`."])
     return 0
 
 
@@ -93,7 +97,7 @@ def _verify(library: ModelLibrary, arguments: argparse.Namespace) -> int:
         else:
             records.append({"name": name, "ok": True, "error": None})
             lines.append(f"{name}: intact, SHA-256 {card.sha256}")
-    _print(arguments, records, lines)
+    answer(arguments, records, lines)
     return 0 if all(record["ok"] for record in records) else DAMAGED_WEIGHTS
 
 
@@ -108,7 +112,7 @@ def _use(library: ModelLibrary, arguments: argparse.Namespace) -> int:
     when = "The running vcam loads it now." if running else "vcam uses it from its next start on."
     record = {"name": arguments.name, "licence": licence, "running": running is not None}
     lines = [f"{arguments.name}: {when}", *([f"Licence: {licence}"] if licence else [])]
-    _print(arguments, record, lines)
+    answer(arguments, record, lines)
     return 0
 
 
@@ -125,7 +129,7 @@ def _remove(library: ModelLibrary, arguments: argparse.Namespace) -> int:
             )
     for name in dict.fromkeys(arguments.name):
         library.remove(name)
-    _print(arguments, arguments.name, [f"{name} is removed." for name in arguments.name])
+    answer(arguments, arguments.name, [f"{name} is removed." for name in arguments.name])
     return 0
 
 
@@ -186,7 +190,7 @@ def _line(record: Record, width: int) -> str:
         return f"{start}  damaged: {record['error']['message']}"
     origin = "built in" if record["built_in"] else "imported"
     return (
-        f"{start}  {record['network']}, {record['crop']} crop, {record['bytes'] / 1e6:.0f} MB, "
+        f"{start}  {record['network']}, {record['crop']} crop, {_megabytes(record['bytes'])}, "
         f"{origin}\n  {'':<{width}}  {record['licence']}"
     )
 
@@ -200,9 +204,5 @@ def _network(card: Card) -> str:
     return "small network for CPUs"
 
 
-def _megabytes(card: Card) -> str:
-    return f"{card.bytes / 1e6:.0f} MB"
-
-
-def _print(arguments: argparse.Namespace, record: Any, lines: list[str]) -> None:  # noqa: ANN401
-    print(json.dumps(record, indent=2) if arguments.json else "\n".join(lines))
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.0f} MB"

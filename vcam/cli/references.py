@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from vcam.cli.answer import answer
 from vcam.client import Client
 from vcam.config.folders import state_folder
 from vcam.errors import DaemonError
@@ -55,14 +55,14 @@ def main(arguments: argparse.Namespace) -> int:
     shelf = _shelf()
     if arguments.what == "add":
         added = [shelf.add_reference(picture) for picture in arguments.picture]
-        _print(arguments, added, [f"{card['id']}: {card['title']}" for card in added])
+        answer(arguments, added, [f"{card['id']}: {card['title']}" for card in added])
     elif arguments.what == "remove":
         for reference_id in arguments.id:
             shelf.remove_reference(reference_id)
-        _print(arguments, arguments.id, [f"{name} is removed." for name in arguments.id])
+        answer(arguments, arguments.id, [f"{name} is removed." for name in arguments.id])
     else:
         cards = shelf.references()
-        _print(arguments, cards, _table(cards))
+        answer(arguments, cards, _table(cards))
     return 0
 
 
@@ -84,7 +84,3 @@ def _table(cards: list[dict[str, Any]]) -> list[str]:
 
 def _origin(card: Mapping[str, Any]) -> str:
     return "" if card["built_in"] else "  (your own)"
-
-
-def _print(arguments: argparse.Namespace, record: Any, lines: list[str]) -> None:  # noqa: ANN401
-    print(json.dumps(record, indent=2) if arguments.json else "\n".join(lines))

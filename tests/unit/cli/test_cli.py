@@ -7,14 +7,15 @@ import stat
 import subprocess
 import sys
 import time
-from typing import NamedTuple
+from functools import partial
 
 import cv2
 import pytest
 
 from tests.fakes.faces import draw_face
+from tests.fakes.terminal import error_lines, run_command
 from tests.fakes.vcam import install
-from vcam.cli import main, run
+from vcam.cli import run
 from vcam.config.library import ReferenceLibrary
 from vcam.daemon import jobs, supervisor
 
@@ -38,14 +39,6 @@ def clip(tmp_path):
     return path
 
 
-class Done(NamedTuple):
-    """What came of a command."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
 @pytest.fixture
 def vcam(monkeypatch, capfd):
     """Run a command in this process, with the fakes in place."""
@@ -56,15 +49,7 @@ def vcam(monkeypatch, capfd):
     monkeypatch.setattr(library, "__init__", library.__init__)
     install()
 
-    def command(*arguments):
-        capfd.readouterr()
-        try:
-            status = main([str(argument) for argument in arguments])
-        except SystemExit as ended:  # argparse's way
-            status = int(ended.code or 0)
-        return Done(status, *capfd.readouterr())
-
-    return command
+    return partial(run_command, capfd)
 
 
 @pytest.fixture
@@ -90,17 +75,6 @@ def start():
         process.kill()
         process.wait(10)
         process.stdout.close()
-
-
-def error_lines(done, status, code):
-    """The three lines of a failed command: no more, no traceback."""
-    assert done.returncode == status, done.stderr
-    lines = done.stderr.splitlines()
-    assert len(lines) == 3, done.stderr
-    assert lines[0].startswith("vcam: ")
-    assert lines[1].startswith("  do: ")
-    assert lines[2] == f"  code: {code}"
-    return lines
 
 
 def test_help_is_there_at_once(deadline):
@@ -273,7 +247,7 @@ def test_references_without_a_running_vcam(vcam, tmp_path):
     cv2.imwrite(str(picture), draw_face("ada"))
     for _ in range(2):
         assert vcam("references", "add", picture).stdout == "ada: Ada\n"
-    listed = json.loads(vcam("references", "list", "--json").stdout)
+    listed = vcam("references", "list", "--json").record
     assert [card["id"] for card in listed] == ["mira", "omar", "june", "ada"]
     assert "(your own)" in vcam("references", "list").stdout
     assert vcam("references", "remove", "ada").returncode == 0
@@ -300,10 +274,10 @@ def test_open_without_a_running_vcam(vcam):
 
 def test_config_and_cameras_give_json_alone(vcam):
     """With --json the standard output holds JSON and nothing else."""
-    config = json.loads(vcam("config", "--json").stdout)
+    config = vcam("config", "--json").record
     assert config["settings"]["strength"] == 0.8
     assert set(config["files"]) == {"settings", "references", "log", "engine_log", "runtime"}
-    assert isinstance(json.loads(vcam("cameras", "--json").stdout), list)
+    assert isinstance(vcam("cameras", "--json").record, list)
 
 
 def test_a_damaged_settings_file_is_said_aloud(vcam, tmp_path):

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import subprocess
 import sys
-from dataclasses import replace
-from typing import NamedTuple
+from functools import partial
 
-import numpy as np
 import pytest
 import torch
 
-from models.config import NetworkConfig
-from models.weights import Card, save_weights
 from tests.fakes.checkpoints import checkpoint
-from vcam.cli import main
+from tests.fakes.models import CARD, add_model
+from tests.fakes.terminal import error_lines, run_command
 from vcam.config.folders import config_folder
 from vcam.config.models import ModelLibrary
 from vcam.config.store import load_settings
-
-CARD = Card(
-    name="mine",
-    config=NetworkConfig(256, 8, 2, light=False),
-    crop="ffhq",
-    licence="CC BY-NC 4.0: with credit.",
-    data="nothing",
-    numbers={},
-)
 
 
 @pytest.fixture(autouse=True)
@@ -36,44 +23,14 @@ def library(tmp_path, monkeypatch):
     """Every test has folders of its own, and one imported model, `mine`."""
     monkeypatch.setenv("VCAM_HOME", str(tmp_path / "home"))
     library = ModelLibrary()
-    add(library, "mine")
+    add_model(library, "mine")
     return library
-
-
-def add(library, name):
-    """A model of tensors that belong to no network: nothing here opens them."""
-    arrays = {"weight": np.ones(300, np.float32)}
-    with library.unfinished() as folder:
-        save_weights(folder, replace(CARD, name=name), arrays, arrays)
-        library.keep(folder, name)
-
-
-class Done(NamedTuple):
-    """What came of a command."""
-
-    status: int
-    stdout: str
-    stderr: str
-
-    @property
-    def record(self):
-        """What `--json` printed."""
-        return json.loads(self.stdout)
 
 
 @pytest.fixture
 def models(capfd):
     """Run `vcam models` in this process."""
-
-    def command(*arguments):
-        capfd.readouterr()
-        try:
-            status = main(["models", *map(str, arguments)])
-        except SystemExit as ended:  # argparse's way
-            status = int(ended.code or 0)
-        return Done(status, *capfd.readouterr())
-
-    return command
+    return partial(run_command, capfd, "models")
 
 
 @pytest.fixture
@@ -100,25 +57,16 @@ def stored_model():
     return load_settings(config_folder() / "settings.toml")[0].model
 
 
-def failed(done, status, code):
-    """The three lines of a failed command."""
-    assert done.status == status, done.stderr
-    lines = done.stderr.splitlines()
-    assert len(lines) == 3, done.stderr
-    assert lines[2] == f"  code: {code}"
-    return done.stderr
-
-
 def test_a_checkpoint_becomes_a_model_that_is_used(models, tmp_path):
     """Import, list, verify, use: the whole way, through the real jobs process."""
     path = tmp_path / "FFHQ_1024.pt"
     torch.save(checkpoint("1024_16_light"), path, _use_new_zipfile_serialization=False)
     done = models("import", path)
-    assert done.status == 0, done.stderr
+    assert done.returncode == 0, done.stderr
     assert "CC BY-NC 4.0" in done.stdout
     assert "vcam models use ffhq-1024" in done.stdout
-    assert models("verify", "ffhq-1024").status == 0
-    assert models("use", "ffhq-1024").status == 0
+    assert models("verify", "ffhq-1024").returncode == 0
+    assert models("use", "ffhq-1024").returncode == 0
     assert stored_model() == "ffhq-1024"
     listed = {record["name"]: record for record in models("list", "--json").record}
     assert [name for name, record in listed.items() if record["in_use"]] == ["ffhq-1024"]
@@ -135,11 +83,11 @@ def test_a_refused_file_is_three_lines(models, tmp_path, library):
     path = tmp_path / "celeba.pt"
     path.write_text("<html>")
     before = library.names()
-    error = failed(models("import", path, "--json"), 2, "weights-not-a-checkpoint")
+    (error, *_) = error_lines(models("import", path, "--json"), 2, "weights-not-a-checkpoint")
     assert "web page" in error
-    failed(models("import", tmp_path / "none.pt"), 3, "weights-missing")
-    failed(models("import", path, "--name", "mine"), 2, "weights-name-taken")
-    failed(models("import", path, "--name", "My Model"), 2, "setting-invalid")
+    error_lines(models("import", tmp_path / "none.pt"), 3, "weights-missing")
+    error_lines(models("import", path, "--name", "mine"), 2, "weights-name-taken")
+    error_lines(models("import", path, "--name", "My Model"), 2, "setting-invalid")
     assert library.names() == before
 
 
@@ -157,17 +105,17 @@ def test_a_person_sees_network_licence_and_choice(models):
 
 def test_damage_is_status_5(models, library, tmp_path):
     """`verify` looks at every model, names the damaged one and ends with 5."""
-    assert models("verify").status == 0
+    assert models("verify").returncode == 0
     tensors = tmp_path / "home/state/models/mine/mine.safetensors"
     tensors.write_bytes(tensors.read_bytes()[:-1])
     done = models("verify", "--json")
-    assert done.status == 5
+    assert done.returncode == 5
     assert {record["name"]: record["ok"] for record in done.record} == {
         name: name != "mine" for name in library.names()
     }
-    assert models("verify", "mine").status == 5
-    assert models("verify", "face256").status == 0
-    failed(models("verify", "minx"), 3, "weights-missing")
+    assert models("verify", "mine").returncode == 5
+    assert models("verify", "face256").returncode == 0
+    error_lines(models("verify", "minx"), 3, "weights-missing")
 
 
 def test_a_damaged_card_is_shown_and_not_chosen(models, tmp_path):
@@ -176,8 +124,8 @@ def test_a_damaged_card_is_shown_and_not_chosen(models, tmp_path):
     listed = {record["name"]: record for record in models("list", "--json").record}
     assert listed["mine"]["error"]["code"] == "weights-damaged"
     assert listed["face256"]["error"] is None
-    failed(models("use", "mine"), 5, "weights-damaged")
-    assert models("remove", "mine").status == 0
+    error_lines(models("use", "mine"), 5, "weights-damaged")
+    assert models("remove", "mine").returncode == 0
 
 
 def test_the_choice_is_stored_without_a_running_vcam(models):
@@ -188,13 +136,13 @@ def test_the_choice_is_stored_without_a_running_vcam(models):
     assert done.record == {"name": "mine", "licence": CARD.licence, "running": False}
     settings, _ = load_settings(path)
     assert (settings.model, settings.strength) == ("mine", 0.25)
-    failed(models("use", "minx"), 3, "weights-missing")
+    error_lines(models("use", "minx"), 3, "weights-missing")
     assert stored_model() == "mine"
 
 
 def test_the_choice_can_be_left_to_vcam(models):
     """`use auto` stores that; no model is marked then."""
-    assert models("use", "auto").status == 0
+    assert models("use", "auto").returncode == 0
     assert stored_model() == "auto"
     assert "auto" in models("list").stdout
     assert not any(record["in_use"] for record in models("list", "--json").record)
@@ -202,15 +150,15 @@ def test_the_choice_can_be_left_to_vcam(models):
 
 def test_the_model_in_use_stays(models, library):
     """What is in use, or built in, is not removed, nor is another one beside it."""
-    add(library, "other")
+    add_model(library, "other")
     models("use", "mine")
-    failed(models("remove", "other", "mine"), 4, "weights-in-use")
-    failed(models("remove", "other", "face256"), 2, "weights-built-in")
+    error_lines(models("remove", "other", "mine"), 4, "weights-in-use")
+    error_lines(models("remove", "other", "face256"), 2, "weights-built-in")
     assert {"mine", "other"} <= set(library.names())
     models("use", "face256")
     assert models("remove", "mine", "other", "--json").record == ["mine", "other"]
     assert not {"mine", "other"} & set(library.names())
-    failed(models("remove", "mine"), 3, "weights-missing")
+    error_lines(models("remove", "mine"), 3, "weights-missing")
 
 
 def test_a_running_vcam_changes_over(models, running):
@@ -219,9 +167,9 @@ def test_a_running_vcam_changes_over(models, running):
     assert stored_model() == "mine"
     listed = {record["name"]: record for record in models("list", "--json").record}
     assert listed["mine"]["in_use"]
-    failed(models("remove", "mine"), 4, "weights-in-use")
-    assert models("use", "face256").status == 0
-    assert models("remove", "mine").status == 0
+    error_lines(models("remove", "mine"), 4, "weights-in-use")
+    assert models("use", "face256").returncode == 0
+    assert models("remove", "mine").returncode == 0
 
 
 def test_a_lost_model_is_told(models):

@@ -6,38 +6,19 @@ import os
 import stat
 import subprocess
 import sys
-from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from models.config import NetworkConfig
-from models.weights import Card, built_in_names, load_weights, save_weights
+from models.weights import built_in_names, load_weights, save_weights
+from tests.fakes.models import ARRAYS, CARD, add_model
 from vcam.config.models import ModelLibrary
 from vcam.errors import EditError
-
-CARD = Card(
-    name="mine",
-    config=NetworkConfig(256, 8, 2, light=False),
-    crop="ffhq",
-    licence="CC0",
-    data="nothing",
-    numbers={},
-)
-ARRAYS = {"weight": np.ones((40, 50), np.float32)}
 
 
 @pytest.fixture
 def library(tmp_path):
     """A library without imported models."""
     return ModelLibrary(tmp_path / "models")
-
-
-def add(library, name="mine"):
-    """One model, written as an import writes it."""
-    with library.unfinished() as folder:
-        save_weights(folder, replace(CARD, name=name), ARRAYS, ARRAYS)
-        return library.keep(folder, name)
 
 
 def refused(code, call, *arguments):
@@ -58,13 +39,13 @@ def test_built_in_models_first(library):
     """Built-in names come first, whatever the others are called."""
     assert library.names() == built_in_names()
     for name in ("zoe", "a"):
-        add(library, name)
+        add_model(library, name)
     assert library.names() == [*built_in_names(), "a", "zoe"]
 
 
 def test_a_kept_model_loads(library):
     """What was kept is found by its name and loads with its card."""
-    card = add(library)
+    card = add_model(library)
     assert library.card("mine") == library.verify("mine") == card
     weights = load_weights(library.locate("mine"))
     assert weights.card == card
@@ -80,7 +61,7 @@ def test_built_in_models_are_located_by_name(library):
 @pytest.mark.skipif(sys.platform == "win32", reason="no such modes")
 def test_only_the_owner_can_read(library, tmp_path):
     """Files are 0600, folders 0700."""
-    add(library)
+    add_model(library)
     for path in [tmp_path / "models", *(tmp_path / "models").rglob("*")]:
         wanted = 0o700 if path.is_dir() else 0o600
         assert stat.S_IMODE(path.stat().st_mode) == wanted, path
@@ -89,19 +70,19 @@ def test_only_the_owner_can_read(library, tmp_path):
 @pytest.mark.parametrize("name", ["minee", "../mine", "", "Mine", "a/b", "-a", "x" * 65, "face257"])
 def test_an_unknown_name_is_explained(library, name):
     """A name that is none, a path among them, is refused with the nearest or all that are known."""
-    add(library)
+    add_model(library)
     error = refused("weights-missing", library.locate, name)
     assert "mine" in error.hint or "face256" in error.hint
 
 
 def test_names_that_are_taken(library, tmp_path):
     """Neither a built-in name nor one in use nor `auto` can be taken; the old model stays."""
-    add(library)
+    add_model(library)
     refused("weights-name-taken", library.check_new, "mine")
     for name in ("face256", "auto"):
         refused("weights-built-in", library.check_new, name)
     before = contents(library, tmp_path)
-    refused("weights-name-taken", add, library)
+    refused("weights-name-taken", add_model, library)
     assert contents(library, tmp_path) == before
     with pytest.raises(ValueError, match="no name"):
         library.check_new("../mine")
@@ -113,7 +94,7 @@ def test_new_names_are_made_from_files(library):
     assert library.free_name("???") == "model"
     assert library.free_name("Face256") == "face256-2"
     assert library.free_name("auto") == "auto-2"
-    add(library)
+    add_model(library)
     assert library.free_name("mine") == "mine-2"
 
 
@@ -148,7 +129,7 @@ def test_what_a_killed_import_left_goes_with_the_next(library, tmp_path):
     for folder in (left, running):
         folder.mkdir(parents=True)
         (folder / "mine.safetensors").write_bytes(b"half of it")
-    add(library)
+    add_model(library)
     assert not left.exists()
     assert running.exists()
     assert library.names() == [*built_in_names(), "mine"]
@@ -156,7 +137,7 @@ def test_what_a_killed_import_left_goes_with_the_next(library, tmp_path):
 
 def test_damage_is_found(library, tmp_path):
     """One flipped bit, a file cut short, a card that is none or names another model: damaged."""
-    add(library)
+    add_model(library)
     tensors = tmp_path / "models/mine/mine.safetensors"
     card, intact = tensors.with_suffix(".json"), tensors.read_bytes()
     for damaged in (intact[:-1], intact[:-1] + bytes([intact[-1] ^ 1])):
@@ -175,7 +156,7 @@ def test_damage_is_found(library, tmp_path):
 
 def test_removing(library, tmp_path):
     """Imported models go with all their files; built-in ones stay and say so."""
-    add(library)
+    add_model(library)
     library.remove("mine")
     assert contents(library, tmp_path) == []
     refused("weights-missing", library.remove, "mine")
@@ -184,7 +165,7 @@ def test_removing(library, tmp_path):
 
 def test_a_damaged_model_can_be_removed(library, tmp_path):
     """Removing needs no card."""
-    add(library)
+    add_model(library)
     (tmp_path / "models/mine/mine.json").write_text("{")
     library.remove("mine")
     assert contents(library, tmp_path) == []
