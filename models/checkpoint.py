@@ -45,6 +45,7 @@ _ZIP = b"PK\x03\x04"  # torch's form since 1.6
 _PICKLE = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"  # and before, as in the released files
 _KEPT = ("e_ema", "g_ema", "train_args")
 _MOST_MULTIPLIER = 8
+_BLUR = torch.outer(torch.tensor([1.0, 3.0, 3.0, 1.0]), torch.tensor([1.0, 3.0, 3.0, 1.0])) / 64
 _NO_CHECKPOINT = (
     "Give a checkpoint as StyleMapGAN's authors released it, downloaded anew (docs/importing.md)."
 )
@@ -61,7 +62,7 @@ class Checkpoint:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a released checkpoint; on systems that can, only the pages that are needed.
+    """Read a released checkpoint; of torch's zip form only the pages that are needed.
 
     Shapes: arrays are float32, as the networks' parameters; blur kernels are left out.
     Raises: WeightsError with the reason: weights-missing; weights-not-a-checkpoint (a web page,
@@ -231,9 +232,6 @@ def _checked(name: str, state: object, network: nn.Module) -> Arrays:
         elif not torch.allclose(values / values.sum(), _BLUR, atol=1e-5):
             raise _unfit(f"in {name} {key} is another blur than [1, 3, 3, 1]")
     return arrays
-
-
-_BLUR = torch.outer(torch.tensor([1.0, 3.0, 3.0, 1.0]), torch.tensor([1.0, 3.0, 3.0, 1.0])) / 64
 
 
 def _shape(value: object) -> tuple[int, ...] | None:
