@@ -105,7 +105,7 @@ class LiteNetwork:
     def follow(self, pair: Floats, mask: Floats) -> Floats:
         """The pictures [y0, y1, yp] of crop, blend and paste, [3, 3, 256, 256]; as `correct`.
 
-        Compiled at its first call, which therefore takes a good part of a second.
+        Compiled at its first call.
         """
         if self._follow is None:
             self._follow = self._compiled(_pictures)

@@ -7,7 +7,6 @@ OpenVINO, and torch is then not even loaded. Whoever names a model or a device g
 from __future__ import annotations
 
 from models.config import NetworkConfig
-from models.weights import built_in_names
 from vcam.config.models import ModelLibrary
 from vcam.edit.graphics import find_graphics
 from vcam.engine.parts import FaceEditor
@@ -63,25 +62,18 @@ def _with_torch(model: str, device: str) -> FaceEditor:
 
 
 def _on_processor(reason: str) -> FaceEditor:
-    """The small model, or the full one where the small cannot work; `reason`: why not a card."""
-    if SMALL not in built_in_names():
-        return _noted(_with_torch(FULL, "cpu"), reason, "the CPU does the work")
-    try:
-        from vcam.edit.lite import LiteEditor
+    """The small model, or the full one where OpenVINO is missing; `reason`: why not a card."""
+    from vcam.edit.lite import LiteEditor
 
+    try:
         editor = LiteEditor(SMALL, "cpu")
     except EditError as error:
         if error.code != "device-missing":
             raise
-        editor = _noted(
-            _with_torch(FULL, "cpu"), reason, "the CPU does the work, slowly, with the full model"
-        )
-        editor.note = f"{editor.note}. {error}" if editor.note else str(error)
+        editor = _with_torch(FULL, "cpu")
+        slowly = "the CPU does the work, slowly, with the full model"
+        editor.note = f"{reason}, so {slowly}. {error}" if reason else str(error)
         return editor
-    return _noted(editor, reason, f"the CPU does the work with the small model {SMALL}")
-
-
-def _noted(editor: FaceEditor, reason: str, so: str) -> FaceEditor:
     if reason:
-        editor.note = f"{reason}, so {so}"
+        editor.note = f"{reason}, so the CPU does the work with the small model {SMALL}"
     return editor

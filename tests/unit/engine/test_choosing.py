@@ -49,7 +49,6 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         graphics=Graphics("", NO_CARD),
         torch=SimpleNamespace(),
         has_openvino=True,
-        built_in=["face256", "face256-lite"],
     )
 
     def small(model: str, device: str) -> FakeEditor:
@@ -61,7 +60,6 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         return FakeEditor(kind="torch", model=model, device=device, note="")
 
     monkeypatch.setattr(choosing, "find_graphics", lambda: found.graphics)
-    monkeypatch.setattr(choosing, "built_in_names", lambda: found.built_in)
     monkeypatch.setattr(choosing, "_with_torch", full)
     monkeypatch.setattr(lite, "LiteEditor", small)
     monkeypatch.setattr(torch_device, "choose_device", lambda _: found.torch)
@@ -123,13 +121,6 @@ def test_without_openvino_the_full_model_works_on_the_processor(machine: SimpleN
     assert NO_CARD in note
     assert "OpenVINO" in note
     assert "OpenVINO" in chosen(device="cpu")[3]
-
-
-def test_without_the_small_weights_the_full_model_works(machine: SimpleNamespace) -> None:
-    """An installation without the small model uses the other."""
-    machine.built_in = ["face256"]
-    said = f"{NO_CARD}, so the CPU does the work"
-    assert chosen() == ("torch", "face256", "cpu", said)
 
 
 def test_what_is_named_is_used(machine: SimpleNamespace) -> None:
