@@ -1,5 +1,6 @@
 """The settings record and the changes that flags, page and programs make to it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,13 @@ def test_every_setting_is_documented():
     text = (Path(__file__).parents[3] / "docs" / "settings.md").read_text()
     for name in (*Settings.model_fields, *Layer.model_fields, *LAYER_ONE):
         assert f"`{name}`" in text, name
+
+
+def test_the_documented_defaults_are_the_defaults():
+    """docs/settings.md gives each setting of one word or number its real default."""
+    text = (Path(__file__).parents[3] / "docs" / "settings.md").read_text()
+    for name, default in Settings().model_dump(mode="json").items():
+        if isinstance(default, list | dict):
+            continue
+        shown = f"`{default}`" if isinstance(default, str) else json.dumps(default)
+        assert f"| `{name}` | {shown} |" in text, name
