@@ -1,8 +1,9 @@
-"""A command as a user gives it, run in this process."""
+"""A command as a user gives it: what it is run with, and what it says."""
 
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any, NamedTuple
 
 import pytest
@@ -42,3 +43,9 @@ def error_lines(done: Any, status: int, code: str) -> list[str]:
     assert lines[1].startswith("  do: ")
     assert lines[2] == f"  code: {code}"
     return lines
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]

@@ -13,13 +13,12 @@ import cv2
 import pytest
 
 from tests.fakes.faces import draw_face
-from tests.fakes.terminal import error_lines, run_command
+from tests.fakes.terminal import error_lines, free_port, run_command
 from tests.fakes.vcam import install
 from vcam.cli import run
 from vcam.config.library import ReferenceLibrary
 from vcam.daemon import jobs, supervisor
 
-FAKES = [sys.executable, "-m", "tests.fakes.vcam"]
 HEAVY = ("torch", "numpy", "pydantic", "http.client", "flask", "cv2", "mediapipe", "av")
 
 
@@ -50,31 +49,6 @@ def vcam(monkeypatch, capfd):
     install()
 
     return partial(run_command, capfd)
-
-
-@pytest.fixture
-def start():
-    """Start runs that go on; none is left after the test."""
-    processes = []
-
-    def begin(*arguments):
-        process = subprocess.Popen(
-            [*FAKES, "run", *map(str, arguments)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        processes.append(process)
-        for line in process.stdout or ():
-            if line.startswith("styled:"):
-                return process
-        raise AssertionError("it ended before it was styled")
-
-    yield begin
-    for process in processes:
-        process.kill()
-        process.wait(10)
-        process.stdout.close()
 
 
 def test_help_is_there_at_once(deadline):
@@ -202,7 +176,7 @@ def test_a_port_asked_for_by_name_must_be_free(vcam):
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
 def test_it_ends_in_order_when_asked(start, deadline, number):
     """Ctrl-C and SIGTERM: status 0 within two seconds, and no engine is left."""
-    process = start("--sink", "null", "--port", _free_port())
+    process = start("--sink", "null", "--port", free_port())
     engine = _child_of(process.pid)
     began_s = time.monotonic()
     process.send_signal(getattr(signal, number))
@@ -227,7 +201,7 @@ def test_the_engine_ends_with_a_killed_daemon(start, deadline):
 
 def test_a_running_vcam_is_found_by_all_commands(vcam, start, tmp_path):
     """A second run is refused; open, references and config speak with the one that runs."""
-    process = start("--sink", "preview", "--port", _free_port())
+    process = start("--sink", "preview", "--port", free_port())
     refused = error_lines(vcam("run", "--sink", "null"), 4, "already-running")
     assert str(process.pid) in refused[0]
     opened = vcam("open")
@@ -300,11 +274,6 @@ def test_a_stored_face_that_is_gone_does_not_bar_the_start(vcam, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "'ada'" in done.stdout
     assert "takes its place" in done.stdout
-
-
-def _free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def _child_of(pid):

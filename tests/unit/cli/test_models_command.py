@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
 from functools import partial
 
 import pytest
@@ -12,7 +9,7 @@ import torch
 
 from tests.fakes.checkpoints import checkpoint
 from tests.fakes.models import CARD, add_model
-from tests.fakes.terminal import error_lines, run_command
+from tests.fakes.terminal import error_lines, free_port, run_command
 from vcam.config.folders import config_folder
 from vcam.config.models import ModelLibrary
 from vcam.config.store import load_settings
@@ -34,22 +31,9 @@ def models(capfd):
 
 
 @pytest.fixture
-def running():
+def running(start):
     """A vcam that runs, with a fake engine."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "tests.fakes.vcam", "run", "--sink", "null"]
-    process = subprocess.Popen(
-        [*command, "--port", str(port)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    try:
-        assert any(line.startswith("styled:") for line in process.stdout or ())
-        yield process
-    finally:
-        process.kill()
-        process.wait(10)
-        if process.stdout is not None:
-            process.stdout.close()
+    return start("--sink", "null", "--port", free_port())
 
 
 def stored_model():
