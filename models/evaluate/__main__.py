@@ -16,13 +16,13 @@ from models.evaluate.report import Report, table
 from models.feature_distance import FeatureDistance, FeatureWeightsError
 from models.weights import WeightsError, read_card
 
-_MISUSE, _FAILED, _DAMAGED = 2, 1, 5
+_FAILED, _DAMAGED = 1, 5
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure, print, and say what is wrong on standard error.
 
-    Returns: 0; 1 if there is nothing to measure on; 5 if weights cannot be used.
+    Returns: 0; 1 if there is nothing to measure on or with; 5 if weights cannot be used.
     """
     options = _parser().parse_args(arguments)
     try:

@@ -13,9 +13,14 @@ from numpy.typing import NDArray
 
 from models import mesh
 from models.training.shards import Faces
+from models.training.skin import typology_angles_deg
 
 _CHEEKS = (50, 205, 280, 425)  # off nose, beard line and eye sockets
 _CHEEK_RADIUS_PX = 7
+
+# Of six classes the light bin has the very light and light (above 41), the medium intermediate and
+# tan, the dark brown and dark (10 and less); on photographs single faces may be off by a class.
+# Source: Del Bino, Bernerd, Br. J. Dermatol. 169 (s3), 2013.
 _LIGHT_FROM_DEG, _DARK_TO_DEG = 41.0, 10.0
 _OPEN_FROM = 0.3
 
@@ -30,29 +35,13 @@ GROUPS: dict[str, Callable[[float, float], bool]] = {
 
 def sort_into_groups(faces: Faces) -> dict[str, NDArray[np.bool_]]:
     """Who belongs to which group, [N] each; every face has one skin group."""
-    measured = [
-        (individual_typology_angle(cheek_colour(picture, landmarks)), mouth_openness(landmarks))
-        for picture, landmarks in zip(faces.pictures, faces.landmarks, strict=True)
-    ]
+    each = list(zip(faces.pictures, faces.landmarks, strict=True))
+    ita_deg = typology_angles_deg(np.array([cheek_colour(*face) for face in each])).tolist()
+    measured = list(zip(ita_deg, map(mouth_openness, faces.landmarks), strict=True))
     return {
-        name: np.array([belongs(*each) for each in measured], bool)
+        name: np.array([belongs(*figures) for figures in measured], bool)
         for name, belongs in GROUPS.items()
     }
-
-
-def individual_typology_angle(colour: NDArray[np.floating]) -> float:
-    """Skin tone as an angle in degrees, large for light skin: atan2(L* - 50, b*).
-
-    colour: [3], sRGB, 0..1. Three bins are made of the six classes of the source: light is its
-    very light and light (above 41), medium its intermediate and tan, dark its brown and dark (10
-    and less). They were drawn for a colorimeter on skin: on photographs the light counts too, so
-    single faces may be off by a class, and the bins say how a network treats what it gets to see.
-    Source: Chardon, Cretois, Hourseau, Int. J. Cosmet. Sci. 13, 1991; classes as in Del Bino,
-    Bernerd, Br. J. Dermatol. 169 (s3), 2013.
-    """
-    lab = cv2.cvtColor(np.asarray(colour, np.float32).reshape(1, 1, 3), cv2.COLOR_RGB2LAB)
-    lightness, _, yellow = lab[0, 0].tolist()
-    return float(np.degrees(np.arctan2(lightness - 50.0, yellow)))
 
 
 def cheek_colour(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from models import mesh
-from models.training.regions import fill_polygons
+from models.training.regions import fill_polygons, grown
 from models.training.shards import SIDE
 
 _LOG_FLOOR = 0.1
@@ -46,10 +46,10 @@ def skin_mask(landmarks: Tensor) -> Tensor:
 
     Shapes: landmarks [B, 478, 2], crop pixels; returns [B, 1, 256, 256] of 0 and 1.
     """
-    skin = fill_polygons(_grown(landmarks[:, list(mesh.OVAL)], _FACE_GROWTH), SIDE)
+    skin = fill_polygons(grown(landmarks[:, list(mesh.OVAL)], _FACE_GROWTH), SIDE)
     for contour in _FEATURES:
-        grown = _grown(landmarks[:, list(contour)], _FEATURE_GROWTH)
-        skin = skin * (1 - fill_polygons(grown, SIDE))
+        feature = grown(landmarks[:, list(contour)], _FEATURE_GROWTH)
+        skin = skin * (1 - fill_polygons(feature, SIDE))
     return skin
 
 
@@ -62,8 +62,3 @@ def _statistics(colours: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     mean = colours @ weights
     variance = (colours - mean[:, None]).square() @ weights
     return mean[:, None], variance.sqrt()
-
-
-def _grown(contour: Tensor, growth: float) -> Tensor:
-    centre = contour.mean(1, keepdim=True)
-    return centre + (contour - centre) * growth

@@ -12,6 +12,9 @@ from torch import Tensor
 from models.crop import CropKind
 from models.training.shards import Faces, read_faces
 
+LEVELS_A_UNIT = 127.5
+"""Grey levels of 255 in one unit of -1..1."""
+
 
 def load_faces(path: Path, crop: CropKind, limit: int | None) -> tuple[Faces, int]:
     """Read a shard, or the pictures of a folder.
@@ -39,10 +42,10 @@ def load_faces(path: Path, crop: CropKind, limit: int | None) -> tuple[Faces, in
 
 def to_tensor(pictures: NDArray[np.uint8], device: torch.device) -> Tensor:
     """Bytes [B, H, W, 3] to [B, 3, H, W], float32, -1..1."""
-    return torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float() / LEVELS_A_UNIT - 1
 
 
 def to_bytes(pictures: Tensor) -> NDArray[np.uint8]:
     """The inverse of `to_tensor`, rounded and clipped."""
-    levels = ((pictures + 1) * 127.5).round().clamp(0, 255).byte()
+    levels = ((pictures + 1) * LEVELS_A_UNIT).round().clamp(0, 255).byte()
     return np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy())

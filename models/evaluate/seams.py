@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.evaluate.pictures import LEVELS_A_UNIT, to_bytes, to_tensor
 from models.training.regions import soften
 
 _SLOPE_PX = 4.0  # each slope is taken over so far
 _REACH_PX = 8  # both ways from the edge: what a soft mask's transition spans
 _ALONG_PX = 4  # both ways along the edge, averaged
-_LEVELS_A_UNIT = 127.5  # grey levels of 255 in one unit of -1..1
 
 
 def seam_step(picture: Tensor, mask: Tensor) -> Tensor:
@@ -67,7 +67,7 @@ def _mean_of_largest(jumps: Tensor) -> Tensor:
     """Largest across, mean over the edge: [K, S] => grey levels a pixel."""
     if not len(jumps):
         return jumps.new_zeros(())
-    return jumps.amax(1).mean() * _LEVELS_A_UNIT
+    return jumps.amax(1).mean() * LEVELS_A_UNIT
 
 
 def edge_normals(mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -101,9 +101,9 @@ def poisson_paste(x: Tensor, warped: Tensor, mask: Tensor) -> Tensor:
     if not width:
         return x
     centre = (left + width // 2, top + height // 2)
-    pasted = cv2.seamlessClone(_to_bytes(warped), _to_bytes(x), inside, centre, cv2.NORMAL_CLONE)
-    tensor = torch.from_numpy(pasted).permute(2, 0, 1)[None].to(x)
-    return tensor / _LEVELS_A_UNIT - 1
+    source, goal = to_bytes(warped)[0], to_bytes(x)[0]
+    pasted = cv2.seamlessClone(source, goal, inside, centre, cv2.NORMAL_CLONE)
+    return to_tensor(np.asarray(pasted, np.uint8)[None], x.device)
 
 
 def _sample(picture: Tensor, at: Tensor) -> Tensor:
@@ -113,8 +113,3 @@ def _sample(picture: Tensor, at: Tensor) -> Tensor:
     grid = ((at + 0.5) * 2 / size - 1).flatten(1, 2)[None]
     values = F.grid_sample(picture, grid, "bilinear", "border", align_corners=False)
     return values[0].permute(1, 2, 0).view(*at.shape[:3], 3)
-
-
-def _to_bytes(picture: Tensor) -> np.ndarray:
-    levels = ((picture[0] + 1) * _LEVELS_A_UNIT).round().clamp(0, 255).byte()
-    return np.ascontiguousarray(levels.permute(1, 2, 0).cpu().numpy())

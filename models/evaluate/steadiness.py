@@ -17,13 +17,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.evaluate.pictures import LEVELS_A_UNIT
+
 NOISE_LEVELS = 2.0
 """Standard deviation of the noise, grey levels of 255."""
 
 SHIFTS_PX = {"quarter": 0.25, "half": 0.5}
 
 _BORDER_PX = 8  # left out: what lies beyond a picture's border is unknown
-_LEVELS_A_UNIT = 127.5
 
 Network = Callable[[Tensor], Tensor]
 """From inputs to the picture that is seen, [1, 3, H, W]."""
@@ -40,7 +41,7 @@ def shake(network: Network, inputs: Tensor, where: Tensor, seed: int = 0) -> dic
     """
     still, face = network(inputs), inputs[:, :3]
     draw = torch.Generator().manual_seed(seed)
-    noise = torch.randn(face.shape, generator=draw).to(face) * (NOISE_LEVELS / _LEVELS_A_UNIT)
+    noise = torch.randn(face.shape, generator=draw).to(face) * (NOISE_LEVELS / LEVELS_A_UNIT)
     noisy = (face + noise).clamp(-1, 1)
     answer = network(torch.cat((noisy, inputs[:, 3:]), 1))
     ratios = {"noise": _ratio(answer - still, noisy - face, where)}

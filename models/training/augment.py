@@ -1,8 +1,8 @@
 """Changes that make few faces many: expressions, poses of the crop, light and colour.
 
-Eighteen thousand portraits smile mildly into even light. A network that has seen no more than them
-gives a grimace back as a mild expression and a dim room as a lit one, so faces are warped toward
-other faces' expressions and beyond their own, and lit anew. The landmarks follow.
+Portraits smile mildly into even light. A network that has seen no more than them gives a grimace
+back as a mild expression and a dim room as a lit one, so faces are warped toward other faces'
+expressions and beyond their own, and lit anew. The landmarks follow.
 """
 
 from __future__ import annotations

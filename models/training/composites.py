@@ -57,6 +57,8 @@ def make_composites(faces: Tensor, landmarks: Tensor, choice: random.Random) -> 
 def recolour(pictures: Tensor, like: Tensor, inside: Tensor) -> Tensor:
     """Give pictures the mean and deviation of others, channel by channel, as seen in a mask.
 
+    Not the product's palette, which `models.evaluate.palette` repeats: each channel by itself, and
+    what comes out is mixed with the other face's own colours at random.
     Shapes: pictures, like [B, 3, H, W], -1..1; inside [B, 1, H, W].
     """
     mean, deviation = _statistics(pictures, inside)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from models import mesh
 from models.training.shards import Faces, ShardError, read_faces
+from models.training.skin import typology_angles_deg
 
 _LARGE = 800  # faces of a collection beyond which it weighs no more in all
 _UPPER_LIP, _LOWER_LIP, _MOUTH_CORNERS = 13, 14, (61, 291)
@@ -78,30 +79,14 @@ def sampling_weights(faces: Faces) -> NDArray[np.float64]:
 
 
 def cheek_ita(faces: Faces) -> NDArray[np.float64]:
-    """Individual typology angle of each face's cheeks in degrees, small for dark skin; [N].
-
-    Source: Chardon, Cretois, Hourseau, "Skin colour typology and suntanning pathways", 1991: the
-    angle whose tangent is (L* - 50) / b*. Light counts as skin here; it is a weight, no verdict.
-    """
+    """Individual typology angle of each face's cheeks in degrees, small for dark skin; [N]."""
     places = np.round(faces.landmarks[:, list(mesh.CHEEKS)]).astype(int).clip(2, 253)
     rows = np.arange(len(faces))[:, None]
     colours = np.stack(
         [faces.pictures[rows, places[..., 1] + j, places[..., 0] + i]
          for i in (-2, 0, 2) for j in (-2, 0, 2)]
     )  # fmt: skip
-    lightness, _, yellow = _lab(np.median(colours, axis=(0, 2)) / 255.0)
-    return np.degrees(np.arctan2(lightness - 50, yellow))
-
-
-def _lab(colours: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-    """CIELAB of sRGB colours [N, 3], 0..1, under D65 (IEC 61966-2-1, ISO/CIE 11664-4)."""
-    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
-    to_xyz = np.array(
-        [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
-    )
-    xyz = linear @ to_xyz.T / (0.9505, 1.0, 1.089)
-    x, y, z = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116).T
-    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
+    return typology_angles_deg(np.median(colours, axis=(0, 2)) / 255.0)
 
 
 def _distance(points: NDArray[np.float32], a: int, b: int) -> NDArray[np.float64]:

@@ -175,10 +175,11 @@ def _sums(x, sums, SIZE: tl.constexpr, PART: tl.constexpr, PARTS: tl.constexpr, 
 
 
 @_kernel
-def _modulate(
-    x, style, bias, moments, y, places, C: tl.constexpr, WIDE: tl.constexpr, ROWS: tl.constexpr
-):
-    """Programs (block, sample), so that a block is of one picture."""
+def _block_of_sample(places, C: tl.constexpr, WIDE: tl.constexpr, ROWS: tl.constexpr):
+    """Where programs (block, sample) work: picture, channels, which of them there are, addresses.
+
+    A block is of one picture. Beside x's addresses are those of the scales; shifts lie C beyond.
+    """
     sample = tl.program_id(1).to(tl.int64)
     channel = tl.arange(0, WIDE)
     place = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
@@ -186,12 +187,31 @@ def _modulate(
     row = sample * places + place
     at = row[:, None] * C + channel[None, :]
     at_style = row[:, None] * (2 * C) + channel[None, :]
-    mean, scale = tl.load(moments + sample * 2), tl.load(moments + sample * 2 + 1)
-    value = (tl.load(x + at, there, 0.0).to(tl.float32) - mean) * scale
-    gamma = tl.load(style + at_style, there, 0.0).to(tl.float32)
-    gamma += tl.load(bias + channel, channel < C, 0.0).to(tl.float32)[None, :]
-    beta = tl.load(style + at_style + C, there, 0.0).to(tl.float32)
-    beta += tl.load(bias + C + channel, channel < C, 0.0).to(tl.float32)[None, :]
+    return sample, channel, there, at, at_style
+
+
+@_kernel
+def _normalised(x, moments, sample, at, there):
+    """A block of the normalised input, and the factor that scaled it."""
+    mean, factor = tl.load(moments + sample * 2), tl.load(moments + sample * 2 + 1)
+    return (tl.load(x + at, there, 0.0).to(tl.float32) - mean) * factor, factor
+
+
+@_kernel
+def _biased(style, bias, channel, there, at_style, C: tl.constexpr):
+    """A block of scales with their biases; of shifts, where both lie C further."""
+    value = tl.load(style + at_style, there, 0.0).to(tl.float32)
+    return value + tl.load(bias + channel, channel < C, 0.0).to(tl.float32)[None, :]
+
+
+@_kernel
+def _modulate(
+    x, style, bias, moments, y, places, C: tl.constexpr, WIDE: tl.constexpr, ROWS: tl.constexpr
+):
+    sample, channel, there, at, at_style = _block_of_sample(places, C, WIDE, ROWS)
+    value, _ = _normalised(x, moments, sample, at, there)
+    gamma = _biased(style, bias, channel, there, at_style, C)
+    beta = _biased(style, bias + C, channel, there, at_style + C, C)
     tl.store(y + at, (value * gamma + beta).to(y.dtype.element_ty), there)
 
 
@@ -201,19 +221,11 @@ def _modulate_back_style(
     C: tl.constexpr, WIDE: tl.constexpr, ROWS: tl.constexpr,
 ):  # fmt: skip
     """Gradients of scale and shift; sums of the normalised input's gradient, for the next pass."""
-    sample = tl.program_id(1).to(tl.int64)
+    sample, channel, there, at, at_style = _block_of_sample(places, C, WIDE, ROWS)
     program = sample * tl.num_programs(0) + tl.program_id(0)
-    channel = tl.arange(0, WIDE)
-    place = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    there = (place < places)[:, None] & (channel < C)[None, :]
-    row = sample * places + place
-    at = row[:, None] * C + channel[None, :]
-    at_style = row[:, None] * (2 * C) + channel[None, :]
-    mean, scale = tl.load(moments + sample * 2), tl.load(moments + sample * 2 + 1)
-    value = (tl.load(x + at, there, 0.0).to(tl.float32) - mean) * scale
+    value, _ = _normalised(x, moments, sample, at, there)
     slope = tl.load(dy + at, there, 0.0).to(tl.float32)
-    gamma = tl.load(style + at_style, there, 0.0).to(tl.float32)
-    gamma += tl.load(bias + channel, channel < C, 0.0).to(tl.float32)[None, :]
+    gamma = _biased(style, bias, channel, there, at_style, C)
     dgamma = slope * value
     tl.store(dstyle + at_style, dgamma.to(dstyle.dtype.element_ty), there)
     tl.store(dstyle + at_style + C, slope.to(dstyle.dtype.element_ty), there)
@@ -230,20 +242,12 @@ def _modulate_back_input(
     x, style, bias, moments, means, dy, dx, places,
     C: tl.constexpr, WIDE: tl.constexpr, ROWS: tl.constexpr,
 ):  # fmt: skip
-    sample = tl.program_id(1).to(tl.int64)
-    channel = tl.arange(0, WIDE)
-    place = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    there = (place < places)[:, None] & (channel < C)[None, :]
-    row = sample * places + place
-    at = row[:, None] * C + channel[None, :]
-    at_style = row[:, None] * (2 * C) + channel[None, :]
-    mean, scale = tl.load(moments + sample * 2), tl.load(moments + sample * 2 + 1)
-    value = (tl.load(x + at, there, 0.0).to(tl.float32) - mean) * scale
-    gamma = tl.load(style + at_style, there, 0.0).to(tl.float32)
-    gamma += tl.load(bias + channel, channel < C, 0.0).to(tl.float32)[None, :]
+    sample, channel, there, at, at_style = _block_of_sample(places, C, WIDE, ROWS)
+    value, factor = _normalised(x, moments, sample, at, there)
+    gamma = _biased(style, bias, channel, there, at_style, C)
     inner = tl.load(dy + at, there, 0.0).to(tl.float32) * gamma
     inner -= tl.load(means + sample * 2) + value * tl.load(means + sample * 2 + 1)
-    tl.store(dx + at, (inner * scale).to(dx.dtype.element_ty), there)
+    tl.store(dx + at, (inner * factor).to(dx.dtype.element_ty), there)
 
 
 class _Modulate(torch.autograd.Function):

@@ -24,10 +24,7 @@ def lay_channels_last(network: nn.Module) -> None:
 
 
 class Optimiser:
-    """Adam over some networks, whose gradients are averaged over all processes and clipped.
-
-    After StyleMapGAN's training (arXiv 2104.14754, supplement): betas 0 and 0.99.
-    """
+    """Adam over some networks, whose gradients are averaged over all processes and clipped."""
 
     def __init__(
         self, networks: Iterable[nn.Module], lr: float, betas: tuple[float, float]

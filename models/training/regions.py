@@ -78,7 +78,7 @@ def region_masks(
     if region == "box":
         contours = [_random_boxes(len(landmarks), landmarks.device)]
     else:
-        contours = [_grown(landmarks[:, list(c)], growth) for c in REGIONS[region].contours]
+        contours = [grown(landmarks[:, list(c)], growth) for c in REGIONS[region].contours]
     mask = torch.zeros(len(landmarks), 1, _DRAWN_SIDE, _DRAWN_SIDE, device=landmarks.device)
     for contour in contours:
         mask = torch.maximum(mask, fill_polygons(contour, _DRAWN_SIDE))
@@ -121,7 +121,8 @@ def soften(mask: Tensor, sigma_px: float) -> Tensor:
     return F.conv2d(F.pad(mask, (0, 0, reach, reach), mode="replicate"), kernel.mT)
 
 
-def _grown(contour: Tensor, growth: Tensor | float) -> Tensor:
+def grown(contour: Tensor, growth: Tensor | float) -> Tensor:
+    """A contour [B, V, 2] enlarged about its points' mean."""
     centre = contour.mean(1, keepdim=True)
     return centre + (contour - centre) * growth
 

@@ -28,7 +28,7 @@ from models.training.sheets import draw_sheet
 from models.training.step import LossWeights, Networks, TrainingStep
 from models.weights import Weights, WeightsError, load_weights
 
-_BETAS = (0.0, 0.99)
+_BETAS = (0.0, 0.99)  # as StyleMapGAN's own training (arXiv 2104.14754, supplement)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
-from models.crop import crop_matrix, transform_points
 from models.evaluate.candidates import NetworkEdit
-from models.training.shards import SIDE, Faces, write_shard
+from models.training.shards import Faces
+from tests.unit.models.reference_crops import read_references, write_lossless_shard
 
-REFERENCES = Path(__file__).parents[4] / "models" / "assets" / "references"
 NAMES = ("mara", "kofi", "edith")
 
 
@@ -54,28 +48,12 @@ class Perfect:
 @pytest.fixture(scope="session")
 def faces() -> Faces:
     """Three built-in references as crops."""
-    pictures, landmarks = [], []
-    for name in NAMES:
-        points = np.array(json.loads((REFERENCES / f"{name}.json").read_text())["landmarks"])
-        matrix = crop_matrix(points, "face")
-        pixels = np.asarray(Image.open(REFERENCES / f"{name}.webp").convert("RGB"))
-        fine = 2 * matrix + np.array([[0, 0, 0.5], [0, 0, 0.5]])
-        twice = cv2.warpAffine(
-            pixels, fine, (2 * SIDE,) * 2, None, cv2.INTER_CUBIC, cv2.BORDER_REFLECT_101
-        )
-        pictures.append(cv2.resize(twice, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
-        landmarks.append(transform_points(matrix, points))
-    return Faces(np.stack(pictures), np.stack(landmarks).astype(np.float32), np.zeros(3, np.uint8))
+    return read_references(*NAMES)
 
 
 @pytest.fixture(scope="session")
 def shard(faces: Faces, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same as a shard."""
     path = tmp_path_factory.mktemp("shard") / "val-000.npz"
-    encoded = []
-    for picture in faces.pictures:
-        file = io.BytesIO()
-        Image.fromarray(picture).save(file, "WEBP", lossless=True)
-        encoded.append(file.getvalue())
-    write_shard(path, encoded, faces.landmarks, faces.sources)
+    write_lossless_shard(path, faces)
     return path

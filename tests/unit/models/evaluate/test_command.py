@@ -19,7 +19,8 @@ from models.lite.config import LITE
 from models.lite.networks import LiteEncoder, LiteGenerator
 from models.training.shards import Faces
 from models.weights import read_card, save_weights
-from tests.unit.models.evaluate.conftest import NAMES, REFERENCES
+from tests.unit.models.evaluate.conftest import NAMES
+from tests.unit.models.reference_crops import REFERENCES
 
 MEANS = ("psnr", "mse", "ssim", "feature_distance")
 

@@ -1,34 +1,12 @@
-"""Groups: known colours have their published angle, and a face is in one skin group."""
+"""Groups: cheeks tell the colour, and a face is in one skin group."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from models.evaluate.groups import (
-    cheek_colour,
-    individual_typology_angle,
-    mouth_openness,
-    sort_into_groups,
-)
+from models.evaluate.groups import cheek_colour, mouth_openness, sort_into_groups
 from models.training.shards import Faces
-
-
-@pytest.mark.parametrize(
-    ("colour", "angle_deg"),
-    [
-        ((1.0, 1.0, 0.0), np.degrees(np.arctan(47.14 / 94.48))),  # yellow, L* 97.14, b* 94.48
-        ((1.0, 0.0, 0.0), np.degrees(np.arctan(3.24 / 67.20))),  # red, L* 53.24, b* 67.20
-        ((0.5, 0.25, 0.0), None),
-    ],
-)
-def test_angle_of_known_colours(colour: tuple[float, ...], angle_deg: float | None) -> None:
-    """Colours whose L* and b* are tabled have atan((L* - 50) / b*); a dark brown's is below 0."""
-    angle = individual_typology_angle(np.array(colour))
-    if angle_deg is None:
-        assert -60 < angle < 0
-    else:
-        assert angle == pytest.approx(angle_deg, abs=0.1)
 
 
 def test_cheeks_alone_tell_the_colour(faces: Faces) -> None:

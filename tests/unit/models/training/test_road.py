@@ -18,7 +18,7 @@ from models.training.prepare.__main__ import main as prepare
 from models.training.shards import SIDE
 from models.training.train import Training
 from models.weights import load_weights
-from tests.unit.models.training.conftest import REFERENCES
+from tests.unit.models.reference_crops import REFERENCES
 
 PEOPLE = ["mara", "leon", "amara", "rafi", "vera", "mei"]  # a third of them falls to validation
 SHEET_ROWS = 2 + 2 * 3 + 1  # faces and reconstructions, edits under pastes, faces from noise

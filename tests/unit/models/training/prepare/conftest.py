@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +11,8 @@ from PIL import Image
 
 from models.training.prepare.examine import Examiner
 from models.training.prepare.outcomes import Limits
+from tests.unit.models.reference_crops import REFERENCES
 
-REFERENCES = Path(__file__).parents[5] / "models" / "assets" / "references"
 NAMES: list[str] = json.loads((REFERENCES / "index.json").read_text())
 
 

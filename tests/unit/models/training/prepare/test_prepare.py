@@ -20,7 +20,8 @@ from PIL import Image
 from models.training.prepare.__main__ import main
 from models.training.prepare.packing import split_of
 from models.training.shards import read_faces
-from tests.unit.models.training.prepare.conftest import REFERENCES, portrait
+from tests.unit.models.reference_crops import REFERENCES
+from tests.unit.models.training.prepare.conftest import portrait
 
 PEOPLE = ["mara", "leon", "amara", "rafi", "vera", "mei"]  # a third of them falls to validation
 
